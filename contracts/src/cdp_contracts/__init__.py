@@ -1,0 +1,1 @@
+"""The typed messages that Tessera's services exchange."""

@@ -1,0 +1,112 @@
+"""The condition language of segments: one tree, discriminated by `kind`, one window type."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import Field, JsonValue
+
+from cdp_contracts.envelope import Contract
+
+CompareOp: TypeAlias = Literal["==", "!=", ">", ">=", "<", "<="]
+TraitOp: TypeAlias = Literal["==", "!=", ">", ">=", "<", "<=", "contains", "in", "exists", "missing"]
+
+
+class Sliding(Contract):
+    """The last `seconds`, to the millisecond: exits happen by the clock."""
+
+    kind: Literal["sliding"] = "sliding"
+    seconds: float = Field(gt=0, le=366 * 86400)
+
+
+class Session(Contract):
+    """One visit: events with less than `gap_seconds` between them. True if any visit ever fulfils it."""
+
+    kind: Literal["session"] = "session"
+    gap_seconds: float = Field(default=1800, gt=0, le=86400)
+
+
+class Lifetime(Contract):
+    """Ever."""
+
+    kind: Literal["lifetime"] = "lifetime"
+
+
+Window: TypeAlias = Annotated[Sliding | Session | Lifetime, Field(discriminator="kind")]
+
+
+class PropertyFilter(Contract):
+    """Only events whose property (dotted path into `properties`) compares like this."""
+
+    property: str = Field(pattern=r"^[A-Za-z_][\w $-]*(\.[A-Za-z_][\w $-]*)*$", max_length=200)
+    op: TraitOp
+    value: JsonValue = None
+
+
+class Trait(Contract):
+    """A trait of the profile compares like this. A missing trait fulfils only `missing` and `!=`."""
+
+    kind: Literal["trait"] = "trait"
+    trait: str = Field(pattern=r"^[A-Za-z_][\w $-]*(\.[A-Za-z_][\w $-]*)*$", max_length=200)
+    op: TraitOp
+    value: JsonValue = None
+
+
+class Count(Contract):
+    """How often an event happened in a window."""
+
+    kind: Literal["count"] = "count"
+    event: str = Field(min_length=1, max_length=200)
+    where: tuple[PropertyFilter, ...] = ()
+    window: Window = Lifetime()
+    op: CompareOp = ">="
+    n: int = Field(default=1, ge=0, le=256)
+
+
+class InSession(Contract):
+    """Some one visit fulfils all of these counts together, such as a cart without a purchase.
+
+    A visit counts as it stands now: a purchase later in the same visit takes the truth away again.
+    """
+
+    kind: Literal["in_session"] = "in_session"
+    session: Session = Session()
+    all: tuple[SessionCount, ...] = Field(min_length=1)
+
+
+class SessionCount(Contract):
+    """How often an event happened within the visit."""
+
+    event: str = Field(min_length=1, max_length=200)
+    where: tuple[PropertyFilter, ...] = ()
+    op: CompareOp = ">="
+    n: int = Field(default=1, ge=0, le=256)
+
+
+class And(Contract):
+    """All of them."""
+
+    kind: Literal["and"] = "and"
+    of: tuple[Condition, ...] = Field(min_length=1)
+
+
+class Or(Contract):
+    """Any of them."""
+
+    kind: Literal["or"] = "or"
+    of: tuple[Condition, ...] = Field(min_length=1)
+
+
+class Not(Contract):
+    """The opposite."""
+
+    kind: Literal["not"] = "not"
+    of: Condition
+
+
+Condition: TypeAlias = Annotated[And | Or | Not | Trait | Count | InSession, Field(discriminator="kind")]
+
+InSession.model_rebuild()
+And.model_rebuild()
+Or.model_rebuild()
+Not.model_rebuild()

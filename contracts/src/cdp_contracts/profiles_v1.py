@@ -1,0 +1,23 @@
+"""What changed on a person's profile."""
+
+from __future__ import annotations
+
+from typing import Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from cdp_contracts.envelope import JsonObject, Message
+from cdp_contracts.events_v1 import Event, Purpose
+
+
+class ProfileUpdated(Message):
+    """One event or merge, applied to the person's record. `revision` rises by one with each."""
+
+    profile_id: UUID
+    revision: int = Field(ge=1)
+    cause: Literal["event", "merge"]
+    event: Event | None = Field(default=None, description="the event, when one was the cause")
+    traits: JsonObject = Field(default_factory=dict, description="the traits whose value changed, null if gone")
+    purposes: tuple[Purpose, ...] = Field(default=(), description="what the data may be used for")
+    absorbed: UUID | None = Field(default=None, description="the profile that became part of this one")

@@ -1,0 +1,48 @@
+"""Who belongs to which segment, since when, and why."""
+
+from __future__ import annotations
+
+from typing import Literal
+from uuid import UUID
+
+from pydantic import Field, JsonValue
+
+from cdp_contracts.envelope import Contract, Message, UtcDatetime
+
+
+class Reason(Contract):
+    """The truth of one condition at the moment of the flip."""
+
+    condition: str = Field(description="the condition in words, such as count(Product Viewed) > 3 in one session")
+    satisfied: bool
+    value: JsonValue = Field(default=None, description="what was measured: a count, never a trait's value")
+    threshold: JsonValue = None
+
+
+class MembershipChange(Contract):
+    """One person entered or left one segment."""
+
+    segment: str
+    segment_version: int = Field(ge=1)
+    member: bool
+    cause: Literal["event", "timer", "merge", "definition"]
+    effective_at: UtcDatetime
+    expires_at: UtcDatetime | None = Field(default=None, description="when it ends by itself, if nothing happens")
+    reasons: tuple[Reason, ...] = ()
+
+
+class Membership(Contract):
+    """A current membership."""
+
+    since: UtcDatetime
+    expires_at: UtcDatetime | None = None
+
+
+class MembershipChanged(Message):
+    """Flips of one person, and the whole membership map after them. Keep it if `version` is higher."""
+
+    profile_id: UUID
+    version: int = Field(ge=1, description="rises by one with each message about this profile")
+    changes: tuple[MembershipChange, ...]
+    memberships: dict[str, Membership] = Field(description="every segment the person is in now")
+    computed_at: UtcDatetime

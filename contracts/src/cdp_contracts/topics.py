@@ -1,0 +1,160 @@
+"""The registry: every topic as a value. Schemas, topic configuration, AsyncAPI and graphs come from here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Generic, Literal, TypeVar
+
+from cdp_contracts.definitions_v1 import PolicyDefined, SegmentDefined, SourceDefined, TrackingPlanDefined
+from cdp_contracts.envelope import Contract
+from cdp_contracts.events_v1 import (
+    EventPermitted,
+    EventReceived,
+    EventRejected,
+    EventResolved,
+    EventValidated,
+    EventWithheld,
+)
+from cdp_contracts.failures_v1 import dead_letter_topic
+from cdp_contracts.identities_v1 import IdentitiesMerged, IdentitiesMergeRefused
+from cdp_contracts.profiles_v1 import ProfileUpdated
+from cdp_contracts.segments_v1 import MembershipChanged
+
+M = TypeVar("M", bound=Contract)
+
+DAY: Final = 24
+OUTSIDERS: Final = ("product-systems", "subscribers", "source-owners", "data-stewards", "operators")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topic(Generic[M]):
+    """One topic. `key` names the field of the model that becomes the message key; empty: any key."""
+
+    name: str
+    model: type[M]
+    key: str
+    owner: str
+    description: str
+    producers: tuple[str, ...]
+    consumers: tuple[str, ...]
+    retention_hours: int | None
+    partitions: int = 6
+    compacted: bool = False
+    min_compaction_lag_hours: int = 0
+    personal: bool = False
+    on_poison: Literal["dead_letter", "halt"] = "dead_letter"
+
+    def key_of(self, message: M) -> str | None:
+        """The message key, or None where any will do."""
+        return str(getattr(message, self.key)) if self.key else None
+
+    @property
+    def open(self) -> bool:
+        """Whether somebody outside writes here: then unreadable bytes are no sign of a bad deploy."""
+        return any(producer in OUTSIDERS for producer in self.producers)
+
+    def dead_letters(self, service: str) -> str:
+        """The name of the dead-letter topic of a service that reads this topic."""
+        return dead_letter_topic(self.name, service)
+
+
+EVENTS_RECEIVED: Final = Topic(
+    name="cdp.events.received.v1", model=EventReceived, key="", owner="collector", personal=True,
+    description="Events as their senders wrote them, before anything is checked.",
+    producers=("collector-http", "product-systems"), consumers=("collector-validator",), retention_hours=3 * DAY,
+)  # fmt: skip
+EVENTS_REJECTED: Final = Topic(
+    name="cdp.events.rejected.v1", model=EventRejected, key="message_id", owner="collector",
+    description="The sender's mistakes: rule, pointer, what was expected; never a value.",
+    producers=("collector-validator",), consumers=("source-owners",), retention_hours=7 * DAY,
+)  # fmt: skip
+EVENTS_VALIDATED: Final = Topic(
+    name="cdp.events.validated.v1", model=EventValidated, key="subject", owner="collector", personal=True,
+    description="Well-formed, de-duplicated events in the order of their subject.",
+    producers=("collector-validator",), consumers=("consent-gate",), retention_hours=3 * DAY,
+)  # fmt: skip
+EVENTS_WITHHELD: Final = Topic(
+    name="cdp.events.withheld.v1", model=EventWithheld, key="subject", owner="consent",
+    description="The person's choice: what was stopped and for which purpose, without personal data.",
+    producers=("consent-gate",), consumers=("source-owners",), retention_hours=7 * DAY,
+)  # fmt: skip
+EVENTS_PERMITTED: Final = Topic(
+    name="cdp.events.permitted.v1", model=EventPermitted, key="subject", owner="consent", personal=True,
+    description="Events with the consent decision that let them pass.",
+    producers=("consent-gate",), consumers=("identity-resolver",), retention_hours=3 * DAY,
+)  # fmt: skip
+EVENTS_RESOLVED: Final = Topic(
+    name="cdp.events.resolved.v1", model=EventResolved, key="profile_id", owner="identity", personal=True,
+    description="Events with the person they belong to.",
+    producers=("identity-resolver",), consumers=("profiles-writer",), retention_hours=7 * DAY,
+)  # fmt: skip
+IDENTITIES_MERGED: Final = Topic(
+    name="cdp.identities.merged.v1", model=IdentitiesMerged, key="profile_id", owner="identity",
+    description="Two profiles were found to be one person.", on_poison="halt",
+    producers=("identity-resolver",), consumers=("profiles-writer",), retention_hours=21 * DAY,
+)  # fmt: skip
+IDENTITIES_MERGE_REFUSED: Final = Topic(
+    name="cdp.identities.merge-refused.v1", model=IdentitiesMergeRefused, key="profile_id", owner="identity",
+    description="A merge that a limit forbade: two people, or a shared device.",
+    producers=("identity-resolver",), consumers=("data-stewards",), retention_hours=7 * DAY,
+)  # fmt: skip
+PROFILES_UPDATED: Final = Topic(
+    name="cdp.profiles.updated.v1", model=ProfileUpdated, key="profile_id", owner="profiles", personal=True,
+    description="What an event or a merge changed on a person's profile.",
+    producers=("profiles-writer",), consumers=("segments-evaluator",), retention_hours=21 * DAY,
+)  # fmt: skip
+MEMBERSHIP_CHANGED: Final = Topic(
+    name="cdp.segments.membership-changed.v1", model=MembershipChanged, key="profile_id", owner="segments",
+    description="Who entered or left which segment, and the whole membership map of the person.",
+    producers=("segments-evaluator",), consumers=("subscribers",), retention_hours=None,
+    compacted=True, min_compaction_lag_hours=14 * DAY,
+)  # fmt: skip
+SOURCES_DEFINED: Final = Topic(
+    name="cdp.sources.defined.v1", model=SourceDefined, key="id", owner="collector", partitions=1,
+    description="The systems that may send events.", producers=("operators",),
+    consumers=("collector-http", "collector-validator"), retention_hours=None, compacted=True,
+)  # fmt: skip
+TRACKING_PLANS_DEFINED: Final = Topic(
+    name="cdp.tracking-plans.defined.v1", model=TrackingPlanDefined, key="id", owner="collector", partitions=1,
+    description="Which events a source may send and what they carry.", producers=("operators",),
+    consumers=("collector-validator",), retention_hours=None, compacted=True,
+)  # fmt: skip
+POLICIES_DEFINED: Final = Topic(
+    name="cdp.policies.defined.v1", model=PolicyDefined, key="id", owner="consent", partitions=1,
+    description="Which purposes a person must allow, per jurisdiction.", producers=("operators",),
+    consumers=("consent-gate",), retention_hours=None, compacted=True,
+)  # fmt: skip
+SEGMENTS_DEFINED: Final = Topic(
+    name="cdp.segments.defined.v1", model=SegmentDefined, key="id", owner="segments", partitions=1,
+    description="The segments and their conditions.", producers=("operators",),
+    consumers=("segments-evaluator", "segments-http"), retention_hours=None, compacted=True,
+)  # fmt: skip
+
+TOPICS: Final[tuple[Topic[Contract], ...]] = (
+    EVENTS_RECEIVED, EVENTS_REJECTED, EVENTS_VALIDATED, EVENTS_WITHHELD, EVENTS_PERMITTED, EVENTS_RESOLVED,
+    IDENTITIES_MERGED, IDENTITIES_MERGE_REFUSED, PROFILES_UPDATED, MEMBERSHIP_CHANGED,
+    SOURCES_DEFINED, TRACKING_PLANS_DEFINED, POLICIES_DEFINED, SEGMENTS_DEFINED,
+)  # type: ignore[assignment]  # fmt: skip  # Topic is invariant; here only names and schemas are read
+
+
+def topic_named(name: str) -> Topic[Contract]:
+    """The topic of that name; KeyError if the registry has none."""
+    return {topic.name: topic for topic in TOPICS}[name]
+
+
+def roles_reading(topic: Topic[Contract]) -> tuple[str, ...]:
+    """The roles of ours that consume a topic."""
+    return tuple(role for role in topic.consumers if role not in OUTSIDERS)
+
+
+def dead_letter_topics() -> tuple[str, ...]:
+    """Every dead-letter topic that can exist: one a topic and reading service.
+
+    Compacted topics have none: definitions are read as tables, and a bad one leaves the last good in force.
+    """
+    return tuple(
+        topic.dead_letters(service)
+        for topic in TOPICS
+        if not topic.compacted
+        for service in dict.fromkeys(role.split("-")[0] for role in roles_reading(topic))
+    )

@@ -1,0 +1,1 @@
+"""Emit events to Tessera and subscribe to its segments."""

@@ -1,0 +1,1 @@
+"""Servers for trying, testing and benchmarking Tessera on one machine."""

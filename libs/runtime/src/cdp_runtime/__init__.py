@@ -1,0 +1,1 @@
+"""Runs stages: typed handlers over micro-batches, at least once and safe twice."""

@@ -1,0 +1,1 @@
+"""Test with Tessera: an in-memory bus, builders and a scenario language."""
