@@ -20,18 +20,18 @@ from cdp_contracts.identities_v1 import IdentitiesMerged, IdentitiesMergeRefused
 from cdp_contracts.profiles_v1 import ProfileUpdated
 from cdp_contracts.segments_v1 import MembershipChanged
 
-M = TypeVar("M", bound=Contract)
+M_co = TypeVar("M_co", bound=Contract, covariant=True)
 
 DAY: Final = 24
 OUTSIDERS: Final = ("product-systems", "subscribers", "source-owners", "data-stewards", "operators")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Topic(Generic[M]):
+class Topic(Generic[M_co]):
     """One topic. `key` names the field of the model that becomes the message key; empty: any key."""
 
     name: str
-    model: type[M]
+    model: type[M_co]
     key: str
     owner: str
     description: str
@@ -44,7 +44,7 @@ class Topic(Generic[M]):
     personal: bool = False
     on_poison: Literal["dead_letter", "halt"] = "dead_letter"
 
-    def key_of(self, message: M) -> str | None:
+    def key_of(self, message: Contract) -> str | None:
         """The message key, or None where any will do."""
         return str(getattr(message, self.key)) if self.key else None
 
@@ -134,7 +134,7 @@ TOPICS: Final[tuple[Topic[Contract], ...]] = (
     EVENTS_RECEIVED, EVENTS_REJECTED, EVENTS_VALIDATED, EVENTS_WITHHELD, EVENTS_PERMITTED, EVENTS_RESOLVED,
     IDENTITIES_MERGED, IDENTITIES_MERGE_REFUSED, PROFILES_UPDATED, MEMBERSHIP_CHANGED,
     SOURCES_DEFINED, TRACKING_PLANS_DEFINED, POLICIES_DEFINED, SEGMENTS_DEFINED,
-)  # type: ignore[assignment]  # fmt: skip  # Topic is invariant; here only names and schemas are read
+)  # fmt: skip
 
 
 def topic_named(name: str) -> Topic[Contract]:

@@ -1,0 +1,132 @@
+"""What a handler gets: typed messages in, and a place to say what they bring about."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, TypeVar
+
+from cdp_contracts.envelope import Contract
+from cdp_contracts.topics import Topic
+
+from cdp_runtime.failures import UndeclaredTopic
+from cdp_runtime.transport import Incoming
+
+M = TypeVar("M", bound=Contract)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a message stands in its topic; the same on every redelivery."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Emitted:
+    """A message to be sent, and the record that caused it (None for a timer)."""
+
+    topic: Topic[Contract]
+    message: Contract
+    cause: Incoming | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A record that could not be handled."""
+
+    record: Incoming
+    reason: str
+    attempts: int = 1
+
+
+class Outbox:
+    """Collects what goes out after the handler has returned."""
+
+    def __init__(self, emits: Sequence[Topic[Contract]]) -> None:
+        self._topics: dict[type[Contract], Topic[Contract]] = {topic.model: topic for topic in emits}
+        self.emitted: list[Emitted] = []
+
+    def collect(self, message: Contract, cause: Incoming | None) -> None:
+        """Note a message; UndeclaredTopic if its type belongs to no declared topic."""
+        topic = self._topics.get(type(message))
+        if topic is None:
+            raise UndeclaredTopic(f"{type(message).__name__} is not among the emits of this stage")
+        self.emitted.append(Emitted(topic, message, cause))
+
+
+class Batch(Generic[M]):
+    """Messages of one topic in the order of their partitions, and what is to follow from them.
+
+    `emit`, `dead_letter` and `duplicate` only collect. If the handler is run again, all is forgotten.
+    """
+
+    def __init__(
+        self, messages: Sequence[tuple[M, Incoming]], emits: Sequence[Topic[Contract]], now: datetime
+    ) -> None:
+        self.now = now
+        self._messages = messages
+        self._records = {id(message): record for message, record in messages}
+        self.outbox = Outbox(emits)
+        self.dead_letters: list[DeadLetter] = []
+        self.accounted: set[int] = set()
+        self.duplicates = 0
+
+    def __iter__(self) -> Iterator[M]:
+        return (message for message, _ in self._messages)
+
+    def __len__(self) -> int:
+        return len(self._messages)
+
+    def origin(self, message: M) -> Origin:
+        """Where the message came from."""
+        record = self._records[id(message)]
+        return Origin(record.topic, record.partition, record.offset, record.timestamp)
+
+    def emit(self, *messages: Contract, cause: M) -> None:
+        """Send these once the handler has returned; they carry on the trace of their cause."""
+        record = self._records[id(cause)]
+        for message in messages:
+            self.outbox.collect(message, record)
+        if messages:
+            self.accounted.add(id(cause))
+
+    def dead_letter(self, message: M, reason: str) -> None:
+        """Set one message aside with its untouched bytes. The reason is a code, without personal data."""
+        self.dead_letters.append(DeadLetter(self._records[id(message)], reason))
+        self.accounted.add(id(message))
+
+    def duplicate(self, message: M) -> None:
+        """Count a message that is a copy of an earlier one: nothing follows from it."""
+        self.duplicates += 1
+        self.accounted.add(id(message))
+
+    @property
+    def unaccounted(self) -> int:
+        """How many messages nothing was said about."""
+        return len(self._messages) - len(self.accounted)
+
+
+class Tick:
+    """The clock's turn in a stage: what is due may fire as of the watermark of its partition."""
+
+    def __init__(
+        self, now: datetime, watermarks: Mapping[int, datetime], emits: Sequence[Topic[Contract]]
+    ) -> None:
+        self.now = now
+        self.watermarks = watermarks
+        self.outbox = Outbox(emits)
+        self.acknowledged: list[Callable[[], Awaitable[None]]] = []
+
+    def emit(self, *messages: Contract) -> None:
+        """Send these once the tick's handler has returned."""
+        for message in messages:
+            self.outbox.collect(message, None)
+
+    def after_ack(self, action: Callable[[], Awaitable[None]]) -> None:
+        """Run this once everything emitted is acknowledged; a crash before it means it never ran."""
+        self.acknowledged.append(action)

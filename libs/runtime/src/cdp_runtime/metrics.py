@@ -1,0 +1,35 @@
+"""Every metric of the runtime, declared once. `infra/otel/names.yaml` lists them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from prometheus_client import Counter, Gauge, Histogram
+
+STAGE: Final = ("role", "stage")
+
+CONSUMED: Final = Counter("cdp_messages_consumed", "Messages read", STAGE)
+EMITTED: Final = Counter("cdp_messages_emitted", "Messages acknowledged by the broker", (*STAGE, "topic"))
+DEAD_LETTERS: Final = Counter("cdp_dead_letters", "Messages set aside", (*STAGE, "reason"))
+DUPLICATES: Final = Counter("cdp_duplicates", "Copies of messages that had come before", STAGE)
+UNACCOUNTED: Final = Counter("cdp_unaccounted", "Messages nothing followed from: conservation is broken", STAGE)
+RETRIES: Final = Counter("cdp_retries", "Runs of a batch that were repeated", (*STAGE, "kind"))
+TIMERS: Final = Counter("cdp_timer_messages", "Messages that the clock caused", STAGE)
+BATCH_SIZE: Final = Histogram(
+    "cdp_batch_size_messages",
+    "Messages in a batch",
+    STAGE,
+    buckets=(1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2000),
+)
+BATCH_SECONDS: Final = Histogram("cdp_batch_seconds", "From fetch to commit of a batch", STAGE)
+SINCE_RECEIVED: Final = Histogram(
+    "cdp_since_received_seconds", "From the edge to the end of this stage", STAGE,
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2.5, 5, 10, 30, 60, 300, 3600),
+)  # fmt: skip
+BATCH_STARTED: Final = Gauge(
+    "cdp_batch_started_timestamp_seconds", "When the batch in flight began, 0 if none", STAGE
+)
+LAG_SECONDS: Final = Gauge("cdp_lag_seconds", "Age of the oldest message not yet handled, 0 when caught up", STAGE)
+HALTED: Final = Gauge("cdp_consumer_halted", "1 while the stage waits for a person", STAGE)
+AWAY: Final = Gauge("cdp_resource_away", "1 while a store or the broker cannot be reached", STAGE)
+BAD_DEFINITIONS: Final = Counter("cdp_bad_definitions", "Definitions that did not compile", ("topic",))

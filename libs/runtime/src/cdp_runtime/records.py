@@ -1,0 +1,240 @@
+"""The record: one document with a revision and the ids of what was applied to it.
+
+One compare-and-set write applies a batch's messages to a record and notes their ids, with whatever part of
+the outcome cannot be rebuilt. A message found there is not applied again; what it caused is emitted again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from copy import deepcopy
+from datetime import datetime, timedelta
+from typing import Any, Final, Generic, Protocol, Self, TypeAlias, TypeVar
+from uuid import UUID
+
+from motor.motor_asyncio import AsyncIOMotorCollection
+from pydantic import JsonValue
+from pymongo import InsertOne, ReplaceOne
+from pymongo.errors import BulkWriteError
+
+from cdp_runtime.failures import Conflict
+
+State: TypeAlias = dict[str, Any]  # what BSON can hold
+
+KEEP: Final = 64
+KEEP_FOR: Final = timedelta(minutes=15)
+KEEP_AT_MOST: Final = 10_000
+DUPLICATE_KEY: Final = 11000
+
+
+class Recent:
+    """The ids of the messages applied last, oldest first, each with what must be remembered of its outcome.
+
+    Keeps the newest 64 always and all of the last 15 minutes up to 10,000: enough for what can be
+    uncommitted, and it grows for hot records only.
+    """
+
+    def __init__(self, entries: Iterable[tuple[str, float, JsonValue]] = ()) -> None:
+        self._entries: dict[str, tuple[float, JsonValue]] = {i: (at, outcome) for i, at, outcome in entries}
+
+    def __contains__(self, message_id: object) -> bool:
+        return str(message_id) in self._entries
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def outcome(self, message_id: UUID | str) -> JsonValue:
+        """What was remembered of that message; None if nothing was."""
+        return self._entries[str(message_id)][1]
+
+    def add(self, message_id: UUID | str, now: datetime, outcome: JsonValue = None) -> None:
+        """Note a message, and forget what is older than anything that can come again."""
+        self._entries[str(message_id)] = (now.timestamp(), outcome)
+        horizon = (now - KEEP_FOR).timestamp()
+        while len(self._entries) > KEEP:
+            oldest = next(iter(self._entries))
+            if self._entries[oldest][0] >= horizon and len(self._entries) <= KEEP_AT_MOST:
+                return
+            del self._entries[oldest]
+
+    def absorb(self, other: Recent) -> None:
+        """Take in the notes of a record that becomes part of this one."""
+        merged = {**other._entries, **self._entries}
+        self._entries = dict(sorted(merged.items(), key=lambda item: item[1][0]))
+
+    def dump(self) -> list[list[JsonValue]]:
+        """As BSON can hold it."""
+        return [[i, at, outcome] for i, (at, outcome) in self._entries.items()]
+
+    @classmethod
+    def parse(cls, dumped: Iterable[list[Any]]) -> Recent:
+        """The inverse of dump."""
+        return cls((i, at, outcome) for i, at, outcome in dumped)
+
+
+class Record:
+    """One document. Subclasses hold the state and say how it is written down."""
+
+    def __init__(self, id: str) -> None:  # noqa: A002  # the field's name
+        self.id = id
+        self.rev = 0
+        self.recent = Recent()
+        self.changed = False
+
+    @classmethod
+    def blank(cls, id: str) -> Self:  # noqa: A002
+        """The record of which nothing is stored yet."""
+        return cls(id)
+
+    @classmethod
+    def from_state(cls, id: str, state: State) -> Self:  # noqa: A002
+        """The record that `to_state` wrote."""
+        raise NotImplementedError
+
+    def to_state(self) -> State:
+        """The state as BSON can hold it; `_id`, `rev` and `recent` are added by the store."""
+        raise NotImplementedError
+
+    def seen(self, message_id: UUID | str) -> bool:
+        """Whether the message was applied before."""
+        return message_id in self.recent
+
+    def outcome(self, message_id: UUID | str) -> JsonValue:
+        """What was remembered when it was applied."""
+        return self.recent.outcome(message_id)
+
+    def remember(self, message_id: UUID | str, now: datetime, outcome: JsonValue = None) -> None:
+        """Note that the message is applied; the record will be saved."""
+        self.recent.add(message_id, now, outcome)
+        self.changed = True
+
+    def touch(self) -> None:
+        """The record will be saved."""
+        self.changed = True
+
+
+R = TypeVar("R", bound=Record)
+
+
+class Records(Protocol[R]):
+    """A store of records."""
+
+    async def load(self, ids: Iterable[str]) -> dict[str, R]:
+        """Every record asked for, blank where nothing is stored. One round trip."""
+        ...
+
+    async def save(self, records: Mapping[str, R]) -> None:
+        """Write those that changed, each only if nobody wrote it since it was loaded.
+
+        Raises Conflict if any lost; the others are written then, and safe to be applied again.
+        """
+        ...
+
+    async def ping(self) -> None:
+        """Raise if the store does not answer."""
+        ...
+
+
+class MemoryRecords(Generic[R]):
+    """Records in this process; same promises as the store on MongoDB."""
+
+    def __init__(self, kind: type[R]) -> None:
+        self._kind = kind
+        self.documents: dict[str, State] = {}
+
+    async def load(self, ids: Iterable[str]) -> dict[str, R]:
+        """See Records."""
+        return {i: restored(self._kind, i, deepcopy(self.documents.get(i))) for i in dict.fromkeys(ids)}
+
+    async def save(self, records: Mapping[str, R]) -> None:
+        """See Records."""
+        lost = 0
+        for record in records.values():
+            if not record.changed:
+                continue
+            stored = self.documents.get(record.id)
+            if (stored["rev"] if stored else 0) != record.rev:
+                lost += 1
+                continue
+            self.documents[record.id] = deepcopy(document_of(record))
+            settle(record)
+        if lost:
+            raise Conflict(f"{lost} of {len(records)} records were written by somebody else")
+
+    async def ping(self) -> None:
+        """See Records."""
+
+
+class MongoRecords(Generic[R]):
+    """Records as documents of a MongoDB collection; needs no index beyond `_id`, no transaction."""
+
+    def __init__(self, collection: AsyncIOMotorCollection[State], kind: type[R]) -> None:
+        self.collection = collection
+        self._kind = kind
+
+    async def load(self, ids: Iterable[str]) -> dict[str, R]:
+        """See Records."""
+        wanted = list(dict.fromkeys(ids))
+        found = {d["_id"]: d async for d in self.collection.find({"_id": {"$in": wanted}})} if wanted else {}
+        return {i: restored(self._kind, i, found.get(i)) for i in wanted}
+
+    async def save(self, records: Mapping[str, R]) -> None:
+        """See Records."""
+        changed = [record for record in records.values() if record.changed]
+        new = [record for record in changed if record.rev == 0]
+        known = [record for record in changed if record.rev > 0]
+        lost = await self._insert(new) + await self._update(known)
+        if lost:
+            raise Conflict(f"{lost} of {len(changed)} records were written by somebody else")
+        for record in changed:
+            settle(record)
+
+    async def _insert(self, records: list[R]) -> int:
+        if not records:
+            return 0
+        try:
+            await self.collection.bulk_write([InsertOne(document_of(r)) for r in records], ordered=False)
+        except BulkWriteError as error:
+            return lost_inserts(error)
+        return 0
+
+    async def _update(self, records: list[R]) -> int:
+        if not records:
+            return 0
+        result = await self.collection.bulk_write(
+            [ReplaceOne({"_id": r.id, "rev": r.rev}, document_of(r)) for r in records], ordered=False
+        )
+        return len(records) - result.matched_count
+
+    async def ping(self) -> None:
+        """See Records."""
+        await self.collection.database.command("ping")
+
+
+def restored(kind: type[R], id: str, document: State | None) -> R:  # noqa: A002
+    """The record in a document, blank if there is none."""
+    if document is None:
+        return kind.blank(id)
+    record = kind.from_state(id, document)
+    record.rev = document["rev"]
+    record.recent = Recent.parse(document["recent"])
+    return record
+
+
+def document_of(record: Record) -> State:
+    """The document of a record's next revision."""
+    return {**record.to_state(), "_id": record.id, "rev": record.rev + 1, "recent": record.recent.dump()}
+
+
+def settle(record: Record) -> None:
+    """The record stands as it is stored."""
+    record.rev += 1
+    record.changed = False
+
+
+def lost_inserts(error: BulkWriteError) -> int:
+    """How many inserts failed because the document was there; raises the error if anything else failed."""
+    errors = error.details["writeErrors"]
+    if any(e["code"] != DUPLICATE_KEY for e in errors) or error.details.get("writeConcernErrors"):
+        raise error
+    return len(errors)

@@ -1,0 +1,252 @@
+"""What the runtime promises: decode, handle, emit; the adapter commits when `process` has returned."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Final, Generic, TypeVar
+
+from cdp_contracts.envelope import Contract
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.trace import Tracer
+from prometheus_client import Counter
+from pydantic import ValidationError
+
+from cdp_runtime import metrics
+from cdp_runtime.backoff import DeadLetterLimit, Patience
+from cdp_runtime.batch import Batch, DeadLetter, Emitted, Tick
+from cdp_runtime.clock import Clock
+from cdp_runtime.codec import decode, encode
+from cdp_runtime.failures import Conflict, Halted, is_away
+from cdp_runtime.letters import dead_letter, poison_reason
+from cdp_runtime.stage import Stage
+from cdp_runtime.tracing import BatchTrace
+from cdp_runtime.transport import Incoming, Outgoing, Producer, TooLarge
+
+M = TypeVar("M", bound=Contract)
+Decoded = tuple[M, Incoming]
+
+log: Final = logging.getLogger("cdp.stage")
+
+
+class StageRunner(Generic[M]):
+    """Runs one stage. One batch or tick at a time; safe to call again with the same records."""
+
+    def __init__(
+        self,
+        stage: Stage[M],
+        *,
+        role: str,
+        producer: Producer,
+        clock: Clock,
+        patience: Patience | None = None,
+        tracer: Tracer | None = None,
+    ) -> None:
+        self.stage = stage
+        self.role = role
+        self.service = role.split("-", maxsplit=1)[0]
+        self.group = stage.group(role)
+        self.labels = (role, stage.name)
+        self._producer = producer
+        self._clock = clock
+        self._patience = patience or Patience()
+        self._limit = DeadLetterLimit(self._patience)
+        self._tracer = tracer or TracerProvider().get_tracer("cdp")
+
+    async def process(self, records: Sequence[Incoming]) -> None:
+        """Handle these records: when it returns, all that follows from them is acknowledged.
+
+        Retries for ever while a store or the broker is away. Raises Halted when the stage must stop.
+        """
+        started = self._clock.now()
+        metrics.BATCH_STARTED.labels(*self.labels).set(started.timestamp())
+        metrics.CONSUMED.labels(*self.labels).inc(len(records))
+        metrics.BATCH_SIZE.labels(*self.labels).observe(len(records))
+        try:
+            decoded, letters = self._decode(records)
+            if letters:
+                await self._send([], letters, self._trace(()))
+            if decoded:
+                await self._handle(decoded)
+        finally:
+            metrics.BATCH_STARTED.labels(*self.labels).set(0)
+        now = self._clock.now()
+        metrics.BATCH_SECONDS.labels(*self.labels).observe((now - started).total_seconds())
+        self._observe_latency(decoded, now)
+
+    async def tick(self, watermarks: Mapping[int, datetime]) -> None:
+        """Give the clock its turn; what it emits is acknowledged before its `after_ack` actions run."""
+        if self.stage.on_tick is None:
+            return
+        tick = Tick(self._clock.now(), watermarks, self.stage.emits)
+        try:
+            await self.stage.on_tick(tick, *self.stage.uses)
+            if tick.outbox.emitted:
+                trace = self._trace(())
+                await self._send(tick.outbox.emitted, [], trace)
+                metrics.TIMERS.labels(*self.labels).inc(len(tick.outbox.emitted))
+            for action in tick.acknowledged:
+                await action()
+        except Conflict:
+            metrics.RETRIES.labels(*self.labels, "conflict").inc()
+        except Exception as error:
+            if not await is_away(error, self.stage.uses):
+                raise
+            metrics.RETRIES.labels(*self.labels, "away").inc()
+
+    def resume(self) -> None:
+        """Count dead letters afresh after a halt."""
+        self._limit.reset()
+        metrics.HALTED.labels(*self.labels).set(0)
+
+    def _decode(self, records: Sequence[Incoming]) -> tuple[list[Decoded[M]], list[DeadLetter]]:
+        decoded: list[Decoded[M]] = []
+        letters: list[DeadLetter] = []
+        for record in records:
+            try:
+                decoded.append((decode(self.stage.reads, record.value or b""), record))
+            except (ValidationError, ValueError, RecursionError) as error:
+                letters.append(DeadLetter(record, poison_reason(error)))
+        if letters and self.stage.reads.on_poison == "halt":
+            raise self._halted(f"unreadable message on {self.stage.reads.name}")
+        if letters and not self.stage.reads.open:
+            self._note(dead=len(letters), alive=len(decoded))
+        return decoded, letters
+
+    async def _handle(self, messages: list[Decoded[M]], attempt: int = 1) -> None:
+        """Run the handler on these; halve them on an unknown failure until the message that fails is alone."""
+        trace = self._trace([record for _, record in messages])
+        try:
+            batch = await self._run(messages)
+            self._note(dead=len(batch.dead_letters), alive=len(batch) - len(batch.dead_letters))
+            await self._send(batch.outbox.emitted, batch.dead_letters, trace)
+            self._account(batch)
+        except Halted as halted:
+            raise self._halted(halted.reason) from None
+        except TooLarge as error:
+            await self._set_aside_oversize(messages, batch.outbox.emitted[error.index], attempt)
+        except Exception as error:  # whatever a handler raises is isolated, never swallowed
+            await self._isolate(messages, error, attempt)
+        finally:
+            trace.end()
+
+    def _trace(self, records: Sequence[Incoming]) -> BatchTrace:
+        return BatchTrace(self._tracer, self.stage.reads.name, self.stage.name, records)
+
+    async def _run(self, messages: list[Decoded[M]]) -> Batch[M]:
+        """One run of the handler, repeated while it conflicts or while what it needs is away."""
+        attempt = 0
+        while True:
+            batch = Batch(messages, self.stage.emits, self._clock.now())
+            try:
+                await self.stage.handler(batch, *self.stage.uses)
+            except Conflict:
+                await self._again("conflict", min(attempt, 3))
+            except Exception as error:
+                if not await is_away(error, self.stage.uses):
+                    raise
+                self._away(error)
+                await self._again("away", attempt)
+            else:
+                metrics.AWAY.labels(*self.labels).set(0)
+                return batch
+            attempt += 1
+
+    async def _isolate(self, messages: list[Decoded[M]], error: Exception, attempt: int) -> None:
+        log.warning("%s failed on %d messages: %s", self.group, len(messages), type(error).__name__)
+        if len(messages) > 1:
+            half = len(messages) // 2
+            await self._handle(messages[:half])
+            await self._handle(messages[half:])
+        elif attempt < self._patience.attempts:
+            await self._again("error", attempt)
+            await self._handle(messages, attempt + 1)
+        else:
+            await self._give_up(messages[0][1], type(error).__name__, attempt)
+
+    async def _set_aside_oversize(self, messages: list[Decoded[M]], emitted: Emitted, attempt: int) -> None:
+        if emitted.cause is None:
+            raise TooLarge(0)
+        rest = [(message, record) for message, record in messages if record is not emitted.cause]
+        await self._give_up(emitted.cause, "TooLarge", attempt)
+        if rest:
+            await self._handle(rest)
+
+    async def _give_up(self, record: Incoming, reason: str, attempts: int) -> None:
+        self._note(dead=1, alive=0)
+        await self._send(
+            [], [DeadLetter(record, reason, attempts)],
+            self._trace(()),
+        )  # fmt: skip
+
+    async def _send(self, emitted: Sequence[Emitted], letters: Sequence[DeadLetter], trace: BatchTrace) -> None:
+        """Write all of it; again and again while the broker is away."""
+        now = self._clock.now()
+        outgoing = [
+            encode(e.topic, e.message, source=self.role, now=now, trace=trace.headers(e.cause)) for e in emitted
+        ] + [
+            dead_letter(letter, topic=self.stage.reads.dead_letters(self.service), role=self.role,
+                        stage=self.stage.name, now=now)
+            for letter in letters
+        ]  # fmt: skip
+        await self._send_patiently(outgoing)
+        for sent in emitted:
+            trace.outcome(sent.cause, sent.topic.name)
+        count(metrics.EMITTED, self.labels, (e.topic.name for e in emitted))
+        count(metrics.DEAD_LETTERS, self.labels, (letter.reason for letter in letters))
+
+    async def _send_patiently(self, outgoing: Sequence[Outgoing]) -> None:
+        attempt = 0
+        while outgoing:
+            try:
+                await self._producer.send(outgoing)
+            except Exception as error:
+                if not await is_away(error, (self._producer,)):
+                    raise
+                self._away(error)
+                await self._again("away", attempt)
+                attempt += 1
+            else:
+                metrics.AWAY.labels(*self.labels).set(0)
+                return
+
+    def _account(self, batch: Batch[M]) -> None:
+        metrics.DUPLICATES.labels(*self.labels).inc(batch.duplicates)
+        if self.stage.conserves and batch.unaccounted:
+            metrics.UNACCOUNTED.labels(*self.labels).inc(batch.unaccounted)
+            log.error("%s left %d messages without an outcome", self.group, batch.unaccounted)
+
+    def _observe_latency(self, decoded: Iterable[Decoded[M]], now: datetime) -> None:
+        histogram = metrics.SINCE_RECEIVED.labels(*self.labels)
+        for message, record in decoded:
+            received = getattr(message, "received_at", None) or record.timestamp
+            histogram.observe(max(0.0, (now - received).total_seconds()))
+
+    def _note(self, *, dead: int, alive: int) -> None:
+        try:
+            self._limit.note(dead=dead, alive=alive)
+        except Halted as halted:
+            raise self._halted(halted.reason) from None
+
+    def _halted(self, reason: str) -> Halted:
+        metrics.HALTED.labels(*self.labels).set(1)
+        log.error("%s halted: %s", self.group, reason)
+        return Halted(reason)
+
+    def _away(self, error: Exception) -> None:
+        metrics.AWAY.labels(*self.labels).set(1)
+        log.warning("%s waits: %s", self.group, type(error).__name__)
+
+    async def _again(self, kind: str, attempt: int) -> None:
+        metrics.RETRIES.labels(*self.labels, kind).inc()
+        await self._clock.sleep(self._patience.wait(attempt))
+
+
+def count(counter: Counter, labels: tuple[str, ...], values: Iterable[str]) -> None:
+    """Add one for each value, grouped so that a batch costs a few increments."""
+    totals: dict[str, int] = {}
+    for value in values:
+        totals[value] = totals.get(value, 0) + 1
+    for value, total in totals.items():
+        counter.labels(*labels, value).inc(total)

@@ -1,0 +1,56 @@
+"""Settings that every service shares. Environment variables; secrets also as files of the same name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final, Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+SECRETS: Final = Path("/run/secrets")
+CONFIG: Final = SettingsConfigDict(secrets_dir=SECRETS if SECRETS.is_dir() else None, extra="ignore", frozen=True)
+
+
+class KafkaSettings(BaseSettings):
+    """How to reach the broker."""
+
+    model_config = SettingsConfigDict(**CONFIG, env_prefix="CDP_KAFKA_")
+
+    bootstrap: str = Field(default="127.0.0.1:9092", description="host:port, comma separated")
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    sasl_username: str | None = None
+    sasl_password: SecretStr | None = None
+    ca_file: Path | None = Field(default=None, description="CA bundle for SSL")
+    idempotent: bool = Field(default=True, description="idempotent producer; off only where the broker has none")
+    max_records: int = Field(default=2000, ge=1, description="most messages in a batch")
+    drain_seconds: float = Field(default=20, gt=0, description="time to finish a batch on revocation or stop")
+    send_seconds: float = Field(default=10, gt=0, description="time for the broker to acknowledge")
+
+
+class MongoSettings(BaseSettings):
+    """How to reach MongoDB. Each service has a database of its own."""
+
+    model_config = SettingsConfigDict(**CONFIG, env_prefix="CDP_MONGO_")
+
+    url: SecretStr = SecretStr("mongodb://127.0.0.1:27017")
+    database_prefix: str = Field(default="cdp", description="the database is <prefix>_<service>")
+    timeout_seconds: float = Field(default=10, gt=0)
+
+
+class RedisSettings(BaseSettings):
+    """How to reach Redis."""
+
+    model_config = SettingsConfigDict(**CONFIG, env_prefix="CDP_REDIS_")
+
+    url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
+    timeout_seconds: float = Field(default=5, gt=0)
+
+
+class PrivacySettings(BaseSettings):
+    """The secret under which identifiers become pseudonyms; the same in every service, never changed."""
+
+    model_config = SettingsConfigDict(**CONFIG, env_prefix="CDP_")
+
+    pepper: SecretStr = Field(min_length=16, description="at least 16 characters, no default")

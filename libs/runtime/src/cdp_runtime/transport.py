@@ -1,0 +1,53 @@
+"""The port between stages and a broker; Kafka and the test kit's bus implement it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol, TypeAlias
+
+Headers: TypeAlias = tuple[tuple[str, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A record as the broker delivered it."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: datetime
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A record to be written. A null value is a tombstone, sent on purpose only."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+
+
+class Producer(Protocol):
+    """Writes records."""
+
+    async def send(self, records: Sequence[Outgoing]) -> None:
+        """Return once every record is acknowledged by all in-sync replicas; order is kept per key.
+
+        Raises TooLarge for a record that the broker will never take, else whatever keeps it from being
+        written; then any part of the records may have been written.
+        """
+        ...
+
+
+class TooLarge(Exception):  # noqa: N818
+    """The broker refuses a record of this size."""
+
+    def __init__(self, index: int) -> None:
+        super().__init__(f"record {index} is larger than the broker allows")
+        self.index = index
