@@ -1,0 +1,146 @@
+"""One role as one ASGI application: stages on the broker, probes, and the service's own routes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol, runtime_checkable
+
+from fastapi import FastAPI
+from faststream.asgi import AsgiFastStream
+from faststream.asgi.types import Receive, Scope, Send
+
+from cdp_runtime.clock import Clock, SystemClock
+from cdp_runtime.kafka_client import KafkaProducer, PatientBroker
+from cdp_runtime.kafka_stage import KafkaStage
+from cdp_runtime.kafka_tables import TableReader
+from cdp_runtime.probes import probes
+from cdp_runtime.runner import StageRunner
+from cdp_runtime.settings import KafkaSettings
+from cdp_runtime.stage import Stage
+from cdp_runtime.tables import AnyTable
+from cdp_runtime.tracing import tracer_provider
+
+log: Final = logging.getLogger("cdp.role")
+
+
+@runtime_checkable
+class Resource(Protocol):
+    """Something a role holds open: a store, a cache."""
+
+    async def ping(self) -> None:
+        """Raise if it does not answer."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of it."""
+        ...
+
+
+@dataclass
+class RoleState:
+    """What the probes tell."""
+
+    name: str
+    stages: list[KafkaStage] = field(default_factory=list)
+    tables: Sequence[AnyTable] = ()
+    started: bool = False
+
+    @property
+    def ready(self) -> bool:
+        """Whether it can do its work: started, and every definition table caught up."""
+        return self.started and all(table.ready for table in self.tables)
+
+
+class Role(AsgiFastStream):
+    """FastStream's lifecycle with all HTTP routes of the role behind it."""
+
+    def __init__(self, state: RoleState, api: FastAPI, broker: PatientBroker | None, lifespan: Any) -> None:
+        super().__init__(*([broker] if broker else []), lifespan=lifespan, logger=None)
+        self.state = state
+        self.api = api
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Lifespan goes to FastStream, requests to the routes."""
+        if scope["type"] == "lifespan":
+            await super().__call__(scope, receive, send)
+        else:
+            await self.api(scope, receive, send)
+
+
+def role(
+    name: str,
+    *,
+    kafka: KafkaSettings | None = None,
+    stages: Sequence[Stage[Any]] = (),
+    tables: Sequence[AnyTable] = (),
+    resources: Sequence[Resource] = (),
+    producer: KafkaProducer | None = None,
+    api: FastAPI | None = None,
+    before: Sequence[Callable[[], Awaitable[None]]] = (),
+    clock: Clock | None = None,
+) -> Role:
+    """Wire a role. Nothing connects before the application starts.
+
+    `before` runs once the process starts and is tried again until it succeeds (indexes, for instance);
+    the role is not ready until then, and its stages wait.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("aiokafka").setLevel(logging.ERROR)
+    clock = clock or SystemClock()
+    provider = tracer_provider(name)
+    state = RoleState(name, tables=tables)
+    broker: PatientBroker | None = None
+    if stages:
+        if kafka is None:
+            raise ValueError(f"{name} has stages and needs Kafka settings")
+        producer = producer or KafkaProducer(kafka)
+        broker = PatientBroker(kafka)
+        for stage in stages:
+            runner = StageRunner(
+                stage, role=name, producer=producer, clock=clock, tracer=provider.get_tracer("cdp_runtime")
+            )
+            adapter = KafkaStage(runner, kafka, clock, lambda: state.ready)
+            adapter.attach(broker)
+            state.stages.append(adapter)
+
+    @asynccontextmanager
+    async def lifespan() -> AsyncIterator[None]:
+        tasks = [asyncio.create_task(_prepare(state, before))]
+        if tables and kafka:
+            tasks.append(asyncio.create_task(TableReader(kafka, tables).run()))
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            for resource in (*resources, *([producer] if producer else [])):
+                await resource.close()
+            provider.shutdown()
+
+    application = Role(state, probes(state, api or FastAPI(title=name)), broker, lifespan)
+
+    async def drain() -> None:
+        for adapter in state.stages:
+            adapter.stopping = True
+        await asyncio.gather(*(adapter.drain() for adapter in state.stages))
+
+    application.on_shutdown(drain)
+    return application
+
+
+async def _prepare(state: RoleState, before: Sequence[Callable[[], Awaitable[None]]]) -> None:
+    for action in before:
+        while True:
+            try:
+                await action()
+            except Exception as error:  # a store that is away at start is waited for
+                log.warning("%s waits at start: %s", state.name, type(error).__name__)
+                await asyncio.sleep(1)
+            else:
+                break
+    state.started = True

@@ -1,0 +1,187 @@
+"""Connections to Kafka with settings that lose nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Sequence
+from typing import Any, Final, TypeAlias
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+from faststream.kafka import KafkaBroker
+from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
+
+from cdp_runtime.failures import Away
+from cdp_runtime.settings import KafkaSettings
+from cdp_runtime.transport import Outgoing, TooLarge
+
+Options: TypeAlias = dict[str, Any]  # keyword arguments of aiokafka's clients
+
+log: Final = logging.getLogger("cdp.kafka")
+
+BATCH_BYTES: Final = 512 * 1024
+LINGER_MS: Final = 5
+
+
+def client_options(settings: KafkaSettings) -> Options:
+    """What every aiokafka client needs to reach the broker."""
+    options: Options = {
+        "bootstrap_servers": settings.bootstrap,
+        "security_protocol": settings.security_protocol,
+    }
+    if settings.security_protocol.endswith("SSL"):
+        options["ssl_context"] = ssl_context(settings)
+    if settings.security_protocol.startswith("SASL"):
+        options["sasl_mechanism"] = settings.sasl_mechanism
+        options["sasl_plain_username"] = settings.sasl_username
+        options["sasl_plain_password"] = password(settings)
+    return options
+
+
+def ssl_context(settings: KafkaSettings) -> ssl.SSLContext:
+    """Certificates are always checked."""
+    return ssl.create_default_context(cafile=str(settings.ca_file) if settings.ca_file else None)
+
+
+def password(settings: KafkaSettings) -> str:
+    """The SASL password in clear."""
+    return settings.sasl_password.get_secret_value() if settings.sasl_password else ""
+
+
+def security(settings: KafkaSettings) -> BaseSecurity | None:
+    """The same for FastStream."""
+    if settings.security_protocol == "PLAINTEXT":
+        return None
+    context = ssl_context(settings) if settings.security_protocol.endswith("SSL") else None
+    if settings.security_protocol == "SSL":
+        return BaseSecurity(ssl_context=context, use_ssl=True)
+    kinds = {"PLAIN": SASLPlaintext, "SCRAM-SHA-256": SASLScram256, "SCRAM-SHA-512": SASLScram512}
+    return kinds[settings.sasl_mechanism](
+        username=settings.sasl_username or "",
+        password=password(settings),
+        ssl_context=context,
+        use_ssl=context is not None,
+    )
+
+
+class PatientBroker(KafkaBroker):
+    """A FastStream broker that waits for Kafka instead of ending the process when it is away at start."""
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        self._settings = settings
+        super().__init__(
+            settings.bootstrap,
+            security=security(settings),
+            consumer_only=True,
+            allow_auto_create_topics=False,
+            apply_types=False,
+            graceful_timeout=settings.drain_seconds,
+            logger=None,
+        )
+
+    async def start(self) -> None:
+        """Connect once Kafka answers."""
+        await reachable(self._settings)
+        await super().start()
+
+
+async def reachable(settings: KafkaSettings) -> None:
+    """Return once the broker answers; wait for it as long as it takes."""
+    while True:
+        client = AIOKafkaClient(**client_options(settings))
+        try:
+            await client.bootstrap()
+        except (KafkaError, OSError):
+            log.warning("waiting for Kafka")
+            await asyncio.sleep(0.5)
+        else:
+            return
+        finally:
+            await client.close()
+
+
+class KafkaProducer:
+    """The producer port on Kafka: acks from all in-sync replicas, idempotent, keyed like every Java client."""
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        self._settings = settings
+        self._producer: AIOKafkaProducer | None = None
+        self._lock = asyncio.Lock()
+
+    async def send(self, records: Sequence[Outgoing]) -> None:
+        """See transport.Producer. Raises Away when the records are not acknowledged within the deadline."""
+        producer = await self._started()
+        futures: list[asyncio.Future[Any]] = []
+        failure: Exception | None = None
+        for index, record in enumerate(records):
+            try:
+                futures.append(
+                    await producer.send(record.topic, record.value, key=record.key, headers=list(record.headers))
+                )
+            except MessageSizeTooLargeError:
+                failure = TooLarge(index)
+                break
+            except (KafkaError, OSError) as error:
+                failure = error
+                break
+        results = await asyncio.gather(*futures, return_exceptions=True)
+        failure = failure or first_failure(results)
+        if isinstance(failure, TooLarge):
+            raise failure
+        if failure is not None:
+            await self._discard(producer)
+            raise Away("the broker did not acknowledge") from failure
+
+    async def ping(self) -> None:
+        """Raise Away if the broker does not answer."""
+        client = AIOKafkaClient(**client_options(self._settings))
+        try:
+            await client.bootstrap()
+        except (KafkaError, OSError) as error:
+            raise Away("the broker does not answer") from error
+        finally:
+            await client.close()
+
+    async def close(self) -> None:
+        """Write what is pending and disconnect."""
+        if self._producer is not None:
+            await self._producer.stop()
+            self._producer = None
+
+    async def _started(self) -> AIOKafkaProducer:
+        async with self._lock:
+            if self._producer is None:
+                producer = AIOKafkaProducer(
+                    **client_options(self._settings),
+                    acks="all",
+                    enable_idempotence=self._settings.idempotent,
+                    max_batch_size=BATCH_BYTES,
+                    linger_ms=LINGER_MS,
+                    request_timeout_ms=int(self._settings.send_seconds * 1000),
+                )
+                try:
+                    await producer.start()
+                except (KafkaError, OSError) as error:
+                    await producer.stop()
+                    raise Away("the broker does not answer") from error
+                self._producer = producer
+            return self._producer
+
+    async def _discard(self, producer: AIOKafkaProducer) -> None:
+        """An idempotent producer that lost a batch may never recover: begin again with a new one."""
+        async with self._lock:
+            if self._producer is producer:
+                self._producer = None
+        await producer.stop()
+
+
+def first_failure(results: Sequence[Any]) -> Exception | None:
+    """The failure among the results of the sends, an oversize record before any other."""
+    failures = [(i, result) for i, result in enumerate(results) if isinstance(result, Exception)]
+    for index, failure in failures:
+        if isinstance(failure, MessageSizeTooLargeError):
+            return TooLarge(index)
+    return failures[0][1] if failures else None
