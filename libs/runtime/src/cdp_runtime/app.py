@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from faststream.asgi import AsgiFastStream
 from faststream.asgi.types import Receive, Scope, Send
 
+from cdp_runtime.backoff import Patience
 from cdp_runtime.clock import Clock, SystemClock
 from cdp_runtime.kafka_client import KafkaProducer, PatientBroker
 from cdp_runtime.kafka_stage import KafkaStage
@@ -82,6 +83,7 @@ def role(
     api: FastAPI | None = None,
     before: Sequence[Callable[[], Awaitable[None]]] = (),
     clock: Clock | None = None,
+    patience: Patience | None = None,
 ) -> Role:
     """Wire a role. Nothing connects before the application starts.
 
@@ -101,7 +103,12 @@ def role(
         broker = PatientBroker(kafka)
         for stage in stages:
             runner = StageRunner(
-                stage, role=name, producer=producer, clock=clock, tracer=provider.get_tracer("cdp_runtime")
+                stage,
+                role=name,
+                producer=producer,
+                clock=clock,
+                patience=patience,
+                tracer=provider.get_tracer("cdp_runtime"),
             )
             adapter = KafkaStage(runner, kafka, clock, lambda: state.ready)
             adapter.attach(broker)

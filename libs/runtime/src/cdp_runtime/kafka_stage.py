@@ -44,7 +44,8 @@ class KafkaStage:
         self._is_ready = ready
         self._lock = asyncio.Lock()
         self._resumed = asyncio.Event()
-        self._batch: asyncio.Task[None] | None = None
+        self.batch: asyncio.Task[None] | None = None
+        self._moving = False
         self._ticker: asyncio.Task[None] | None = None
         self._subscriber: LogicSubscriber[Any] | None = None
         self._handled: dict[TopicPartition, tuple[int, datetime]] = {}
@@ -71,14 +72,19 @@ class KafkaStage:
         )
         subscriber(self._consume)
 
+    async def revoke(self) -> None:
+        """Let go of all partitions: what is fetched from now on until they are assigned anew is not handled."""
+        self._moving = True
+        await self.drain()
+
     async def drain(self) -> None:
         """Finish the batch in flight within the deadline, else abandon it: no emit, no commit."""
         if self._ticker:
             self._ticker.cancel()
             self._ticker = None
-        if self._batch and not self._batch.done():
-            await asyncio.wait({self._batch}, timeout=self._settings.drain_seconds)
-            self._batch.cancel()
+        if self.batch and not self.batch.done():
+            await asyncio.wait({self.batch}, timeout=self._settings.drain_seconds)
+            self.batch.cancel()
 
     def resume(self) -> None:
         """What a person says after a halt."""
@@ -97,13 +103,14 @@ class KafkaStage:
         return self._subscriber.consumer if self._subscriber else None
 
     async def _consume(self, message: KafkaMessage) -> None:
-        if self.stopping:
+        if self.stopping or self._moving:
             return
         records: Sequence[ConsumerRecord[Any, Any]] = message.raw_message
-        self._batch = asyncio.create_task(self._handle([incoming(record) for record in records]))
-        await asyncio.wait({self._batch})
-        if not self._batch.cancelled() and self._batch.exception():
-            log.error("%s: %s", self.runner.group, type(self._batch.exception()).__name__)
+        self.batch = asyncio.create_task(self._handle([incoming(record) for record in records]))
+        await asyncio.wait({self.batch})
+        if not self.batch.cancelled() and self.batch.exception():
+            self.stopping = True
+            log.error("%s stops: %s", self.runner.group, type(self.batch.exception()).__name__)
 
     async def _handle(self, records: list[Incoming]) -> None:
         self._in_flight = min(record.timestamp for record in records)
@@ -117,7 +124,7 @@ class KafkaStage:
 
     async def _ready(self) -> None:
         while not self._is_ready():
-            await asyncio.sleep(0.05)  # noqa: ASYNC110  # tables and migrations signal by state, not by event
+            await asyncio.sleep(0.05)  # tables and migrations signal by state, not by event
 
     async def _process(self, records: list[Incoming]) -> None:
         """Until it is done: an unforeseen failure is tried again, a halt waits for a person."""
@@ -153,8 +160,9 @@ class KafkaStage:
                 return
 
     def assigned(self) -> None:
-        """Begin afresh with the partitions that are now ours."""
+        """Begin afresh with the partitions that are now ours, from their committed offsets."""
         self._handled.clear()
+        self._moving = False
         if self.runner.stage.on_tick and self._ticker is None and not self.stopping:
             self._ticker = asyncio.create_task(self._tick_for_ever())
 
@@ -198,8 +206,7 @@ class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka p
         self._stage = stage
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
-        if revoked:
-            await self._stage.drain()
+        await self._stage.revoke()
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         self._stage.assigned()

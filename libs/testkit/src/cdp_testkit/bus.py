@@ -73,18 +73,23 @@ class LocalBus:
         self._partitioner = DefaultPartitioner()
 
     def attach(self, role: str, stages: Sequence[Stage[Any]], tables: Sequence[AnyTable] = ()) -> None:
-        """Run these stages as that role from now on."""
+        """Run these stages as that role from now on; a group that ran before goes on where it stood."""
         for stage in stages:
             producer = _GroupProducer(self, stage.group(role))
             runner = StageRunner(
                 stage, role=role, producer=producer, clock=self.clock, patience=self._patience, tracer=self.tracer
             )
-            self._groups[runner.group] = _Group(runner, tables)
+            known = self._groups.get(runner.group)
+            self._groups[runner.group] = _Group(runner, tables, known.offsets if known else defaultdict(int))
         for table in tables:
             for record in self.raw(table.topic.name):
                 table.apply((record.key or b"").decode(), record.value)
             table.caught_up = True
             self._tables.append(table)
+
+    def declare(self, topic: str, partitions: int) -> None:
+        """Create a topic that is not in the registry; those in it are there already."""
+        self._topics[topic] = [[] for _ in range(partitions)]
 
     async def publish(self, topic: Topic[M], *messages: M, headers: Headers = ()) -> None:
         """Write messages as a producer with the typed contracts would."""
