@@ -1,0 +1,77 @@
+"""Runs the tests level by level, bottom to top; prints each with its count and time, and what was left out."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+import pytest
+
+Needs = Literal["python", "local"]
+
+ROOT: Final = Path.cwd()
+TAIL: Final = re.compile(r"(\d+) (passed|failed|skipped|deselected|xfailed|error|errors)")
+EVERY_SOURCE: Final = ("contracts/tests", "libs", "services", "tests")
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One level of the pyramid: where its tests are, how they are chosen, what they need."""
+
+    name: str
+    paths: tuple[str, ...]
+    marks: str
+    needs: Needs = "python"
+
+
+LEVELS: Final = (
+    Level("contracts", ("contracts/tests",), "not wire and not stack"),
+    Level("libraries", ("libs",), "not wire and not stack"),
+    Level("services", ("services",), "not wire and not stack"),
+    Level("pipeline, handbook, architecture", ("tests",), "not wire and not stack"),
+    Level("wire (embedded servers)", EVERY_SOURCE, "wire"),
+    Level("stack (local servers)", EVERY_SOURCE, "stack", "local"),
+)
+
+
+def run(level: Level) -> tuple[int, dict[str, int], float]:
+    """Run one level: pytest's exit code, how many of each outcome, seconds."""
+    started = time.monotonic()
+    paths = [path for path in level.paths if (ROOT / path).exists()]
+    command = [sys.executable, "-m", "pytest", "-q", "--no-header", "-m", level.marks, *paths]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    counts = {word: int(number) for number, word in TAIL.findall(done.stdout.rstrip().rsplit("\n", 1)[-1])}
+    if done.returncode not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+        print(done.stdout)
+    return done.returncode, counts, time.monotonic() - started
+
+
+def main(what: str) -> int:
+    """Run `test` (all that needs only Python) or `check` (everything); the exit code is 1 if anything failed."""
+    chosen = [level for level in LEVELS if what == "check" or level.needs == "python"]
+    failed = passed = skipped = 0
+    for level in chosen:
+        code, counts, seconds = run(level)
+        good = code == pytest.ExitCode.OK
+        failed += 0 if good else max(1, counts.get("failed", 0) + counts.get("error", 0) + counts.get("errors", 0))
+        passed += counts.get("passed", 0)
+        skipped += counts.get("skipped", 0)
+        sign = "ok" if good else "FAILED"
+        print(f"  {sign:<7} {level.name:<34} {counts.get('passed', 0):>5} passed  {seconds:6.1f} s", flush=True)
+    for level in LEVELS:
+        if level not in chosen:
+            print(f"  left out: {level.name} — `make check` runs it")
+    if what == "check" and skipped:
+        print(f"  {skipped} skipped: nothing may be skipped here")
+        failed += skipped
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1]))
