@@ -1,0 +1,70 @@
+"""What an event says about a person, as a part of its own."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from hashlib import sha256
+from typing import Final
+
+from cdp_contracts.envelope import JsonObject
+from cdp_contracts.events_v1 import Event, EventResolved
+from cdp_runtime.pseudonyms import Pseudonymizer
+
+from cdp_profiles.domain.parts import Identifier, Part, Trait, canonical, micros
+
+SHA256_HEX: Final = re.compile(r"[0-9a-fA-F]{64}")
+
+
+def part_of(event: EventResolved, pseudonyms: Pseudonymizer) -> Part:
+    """The event as a part: its traits, one count, its instant, and the identifiers on it."""
+    at = micros(event.occurred_at)
+    return Part(
+        first_seen=at,
+        last_seen=at,
+        traits={
+            name: Trait(at, event.message_id, canonical(value), event.source)
+            for name, value in person_traits(event.event).items()
+        },
+        counters={counter_of(event.event): 1},
+        identifiers={
+            identifier_of(event.tenant, kind, value, pseudonyms) for kind, value in identifiers_on(event.event)
+        },
+    )
+
+
+def person_traits(event: Event) -> JsonObject:
+    """The traits of the person; those of a group call are the group's."""
+    return {} if event.type == "group" else event.traits
+
+
+def counter_of(event: Event) -> str:
+    """What the event counts as: tracked events by name, all others by type (page names have no end)."""
+    return event.name if event.type == "track" else event.type
+
+
+def identifiers_on(event: Event) -> Iterator[tuple[str, str]]:
+    """The identifiers that a profile can be looked up by."""
+    if event.user_id:
+        yield "user_id", event.user_id
+    if event.anonymous_id:
+        yield "anonymous_id", event.anonymous_id
+    email = person_traits(event).get("email")
+    if isinstance(email, str) and ("@" in email or SHA256_HEX.fullmatch(email)):
+        yield "email", email
+
+
+def identifier_of(tenant: str, kind: str, value: str, pseudonyms: Pseudonymizer) -> Identifier:
+    """The identifier with its lookup, which is the same for every spelling of a value (NFKC, no space around).
+
+    An e-mail address is looked up by its SHA-256 in lower case, so that those who send the hash find it, too.
+    """
+    plain = unicodedata.normalize("NFKC", value).strip()
+    return Identifier(
+        kind, plain, pseudonyms.of(tenant, kind, _hashed(plain.lower()) if kind == "email" else plain)
+    )
+
+
+def _hashed(email: str) -> str:
+    return email if SHA256_HEX.fullmatch(email) else sha256(email.encode()).hexdigest()

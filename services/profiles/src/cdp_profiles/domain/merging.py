@@ -1,0 +1,126 @@
+"""Two records become one, in steps that a crash may part.
+
+1. `freeze`: the absorbed record becomes a redirect. It keeps its parts and what it remembers; whatever
+   still comes for it goes to the survivor.
+2. `absorb`: the survivor takes in the parts and what is remembered of the messages applied to them.
+3. `release`: the redirect lets go of both.
+
+Each step is one compare-and-set of one document and does nothing where it was done before, so a merge that is
+delivered again goes on where it stopped. Two runs of one merge, or a merge and an event, that meet on a
+document lose the compare-and-set and look again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from cdp_contracts.envelope import derived_id
+from cdp_contracts.identities_v1 import IdentitiesMerged
+from cdp_contracts.profiles_v1 import ProfileUpdated
+from cdp_runtime.records import Recent
+from pydantic import JsonValue, TypeAdapter
+
+from cdp_profiles.domain.parts import PartKey, Parts, union
+from cdp_profiles.domain.profile import Outcome, Profile, record_id
+from cdp_profiles.domain.updating import Applied, People, Refused, chain_of
+
+
+def both(merge: IdentitiesMerged) -> tuple[str, str]:
+    """The ids of the two records."""
+    return record_id(merge.tenant, merge.profile_id), record_id(merge.tenant, merge.absorbed)
+
+
+def freeze(people: People, merges: Iterable[IdentitiesMerged]) -> None:
+    """Make each absorbed record a redirect, even where there was none, unless it is one."""
+    for merge in merges:
+        *_, survivor = chain_of(people, merge.tenant, merge.profile_id)
+        absorbed = people[record_id(merge.tenant, merge.absorbed)]
+        if absorbed.into is None and absorbed is not survivor:
+            absorbed.into = survivor.profile_id
+            absorbed.touch()
+
+
+def absorb(people: People, merge: IdentitiesMerged, now: datetime) -> Applied | Refused:
+    """Union a frozen record with the live record that it leads to, unless that has it."""
+    chain = list(chain_of(people, merge.tenant, merge.absorbed))
+    absorbed, survivor = chain[0], chain[-1]
+    if absorbed is survivor:
+        return Refused("merge-into-itself")
+    for record in chain:
+        if record.seen(merge.id):
+            return Applied(told(survivor, record, Outcome.parse(record.outcome(merge.id)), merge))
+    if is_held(absorbed, chain[1:]):
+        return Applied(told(survivor, survivor, Outcome(survivor.revision, []), merge))
+    outcome = Outcome(survivor.next_revision(), _unite(survivor, absorbed))
+    survivor.remember(merge.id, now, outcome.dump())
+    return Applied(told(survivor, survivor, outcome, merge))
+
+
+def release(people: People, merges: Iterable[IdentitiesMerged]) -> None:
+    """Let each redirect go of what the survivor holds by now."""
+    for merge in merges:
+        absorbed, *holders = chain_of(people, merge.tenant, merge.absorbed)
+        if is_held(absorbed, holders) and (absorbed.parts or len(absorbed.recent)):
+            absorbed.replace_parts({})
+            absorbed.absorbed = set()
+            absorbed.recent = Recent()
+            absorbed.touch()
+
+
+def is_held(absorbed: Profile, holders: Iterable[Profile]) -> bool:
+    """Whether one of the records it leads to has taken it in; that one may be on its way into the next."""
+    return any(absorbed.profile_id in holder.absorbed for holder in holders)
+
+
+def told(survivor: Profile, applied_to: Profile, outcome: Outcome, merge: IdentitiesMerged) -> ProfileUpdated:
+    """What the merge brought about. Told again, the traits have the values they have by then."""
+    return ProfileUpdated(
+        tenant=merge.tenant,
+        id=derived_id(merge.id, "profile-updated"),
+        message_id=merge.message_id,
+        occurred_at=merge.occurred_at,
+        received_at=merge.received_at,
+        profile_id=UUID(outcome.home or applied_to.profile_id),
+        revision=outcome.revision,
+        cause="merge",
+        traits=survivor.joined.values(outcome.traits),
+        absorbed=merge.absorbed,
+    )
+
+
+def _unite(survivor: Profile, absorbed: Profile) -> list[str]:
+    """All of the absorbed record becomes the survivor's; the names of the traits whose value changed."""
+    changed = survivor.replace_parts(union(survivor.parts, _without_doubles(survivor, absorbed)))
+    survivor.absorbed |= {absorbed.profile_id} | absorbed.absorbed
+    survivor.recent.absorb(Recent(_moved(absorbed)))
+    return changed
+
+
+def _without_doubles(survivor: Profile, absorbed: Profile) -> Parts:
+    """The parts of the absorbed record, less the events that both records counted.
+
+    An event goes to two profiles when its resolution is repeated and a merge came in between.
+    """
+    parts = dict(absorbed.parts)
+    for message_id, _, outcome in _remembered(absorbed):
+        if outcome.part and outcome.counter and survivor.seen(message_id):
+            key = PartKey(outcome.home or absorbed.profile_id, outcome.part)
+            parts[key] = parts[key].less(outcome.counter)
+    return parts
+
+
+def _moved(absorbed: Profile) -> Iterator[tuple[str, float, JsonValue]]:
+    """What the absorbed record remembers, each message with the profile that it was applied to."""
+    for message_id, at, outcome in _remembered(absorbed):
+        yield message_id, at, outcome._replace(home=outcome.home or absorbed.profile_id).dump()
+
+
+def _remembered(profile: Profile) -> Iterator[tuple[str, float, Outcome]]:
+    for message_id, at, remembered in profile.recent.dump():
+        yield ENTRY.validate_python((message_id, at, remembered))
+
+
+ENTRY: Final[TypeAdapter[tuple[str, float, Outcome]]] = TypeAdapter(tuple[str, float, Outcome])

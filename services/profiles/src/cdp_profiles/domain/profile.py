@@ -1,0 +1,123 @@
+"""The record of one person."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+from uuid import UUID
+
+from cdp_runtime.records import Record, State
+from pydantic import JsonValue, TypeAdapter
+
+from cdp_profiles.domain.parts import Joined, Part, PartKey, Parts, Trait, changed_traits, join
+from cdp_profiles.domain.state import parts_of, state_of
+
+SCHEMA_VERSION = 1
+
+
+class Outcome(NamedTuple):
+    """What is remembered of an applied message, because it cannot be rebuilt from the message.
+
+    `home` is the profile it was applied to, where that has become part of this one since; `part` and
+    `counter` say where an event was counted.
+    """
+
+    revision: int
+    traits: list[str]
+    part: str | None = None
+    counter: str | None = None
+    home: str | None = None
+
+    def dump(self) -> JsonValue:
+        """As a record remembers it."""
+        return [self.revision, [*self.traits], self.part, self.counter, self.home]
+
+    @classmethod
+    def parse(cls, remembered: JsonValue) -> Outcome:
+        """The inverse of `dump`."""
+        return OUTCOME.validate_python(remembered)
+
+
+OUTCOME: TypeAdapter[Outcome] = TypeAdapter(Outcome)
+
+
+def record_id(tenant: str, profile_id: UUID | str) -> str:
+    """The id of a person's record: a tenant can name no other tenant's."""
+    return f"{tenant}/{profile_id}"
+
+
+class Profile(Record):
+    """A person's record, or the redirect (`into`) that is left of it once it became part of another.
+
+    A redirect keeps its parts until the survivor has them.
+    """
+
+    def __init__(self, id: str) -> None:  # noqa: A002  # as the record names it
+        super().__init__(id)
+        self.tenant, _, self.profile_id = id.partition("/")
+        self.revision = 0
+        self.parts: Parts = {}
+        self.absorbed: set[str] = set()
+        self.into: str | None = None
+        self._joined: Joined | None = None
+
+    @property
+    def joined(self) -> Joined:
+        """The profile that the parts tell. Not to be changed."""
+        if self._joined is None:
+            self._joined = join(self.parts.values())
+        return self._joined
+
+    @property
+    def size(self) -> int:
+        """How many bytes the names and values of all traits take."""
+        held = (item for part in self.parts.values() for item in part.traits.items())
+        return sum(len(name.encode()) + len(trait.text.encode()) for name, trait in held)
+
+    @property
+    def target(self) -> str | None:
+        """The id of the record that this one leads to."""
+        return record_id(self.tenant, self.into) if self.into else None
+
+    def add(self, identifier: str, event: Part) -> list[str]:
+        """Take in an event; the names of the traits whose value it changed."""
+        changed = changed_traits(self.joined.traits, event.traits)
+        self.joined.add(event)
+        self.parts.setdefault(PartKey(self.profile_id, identifier), Part(event.first_seen, event.last_seen)).add(
+            event
+        )
+        return changed
+
+    def replace_parts(self, parts: Parts) -> list[str]:
+        """Hold these parts from now on; the names of the traits whose value changed."""
+        before: Mapping[str, Trait] = self.joined.traits
+        self.parts = parts
+        self._joined = None
+        return changed_traits(before, self.joined.traits)
+
+    def next_revision(self) -> int:
+        """Count one more change of what the profile says."""
+        self.revision += 1
+        return self.revision
+
+    def to_state(self) -> State:
+        """See Record. `identifiers` is there to be looked up by, everything else to be read back."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "tenant": self.tenant,
+            "revision": self.revision,
+            "into": self.into,
+            "absorbed": sorted(self.absorbed),
+            "identifiers": sorted({i.lookup for part in self.parts.values() for i in part.identifiers}),
+            "parts": state_of(self.parts),
+        }
+
+    @classmethod
+    def from_state(cls, id: str, state: State) -> Profile:  # noqa: A002
+        """See Record."""
+        profile = cls(id)
+        profile.revision = state["revision"]
+        profile.into = state["into"]
+        profile.absorbed = set(state["absorbed"])
+        profile.parts = parts_of(state["parts"])
+        return profile

@@ -1,0 +1,97 @@
+"""An event meets its person's record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias
+from uuid import UUID
+
+from cdp_contracts.envelope import derived_id
+from cdp_contracts.events_v1 import EventResolved
+from cdp_contracts.profiles_v1 import ProfileUpdated
+from cdp_runtime.pseudonyms import Pseudonymizer
+
+from cdp_profiles.domain.events import part_of, person_traits
+from cdp_profiles.domain.limits import Limits, breached
+from cdp_profiles.domain.profile import Outcome, Profile, record_id
+
+People: TypeAlias = Mapping[str, Profile]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the decisions depend on besides the records."""
+
+    pseudonyms: Pseudonymizer
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """The message was applied, now or before; this is what to tell."""
+
+    fact: ProfileUpdated
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The message cannot be applied, and why: a code."""
+
+    reason: str
+
+
+class RedirectsInACircle(Exception):  # noqa: N818
+    """Two records lead to each other: survivors were not chosen by age."""
+
+
+def chain_of(people: People, tenant: str, profile_id: UUID) -> Iterator[Profile]:
+    """The records from the one addressed to the one that is alive, along the redirects."""
+    walked: set[str] = set()
+    following: str | None = record_id(tenant, profile_id)
+    while following:
+        if following in walked:
+            raise RedirectsInACircle
+        walked.add(following)
+        record = people[following]
+        yield record
+        following = record.target
+
+
+def update(people: People, event: EventResolved, rules: Rules, now: datetime) -> Applied | Refused:
+    """Apply an event to the live record of its person, unless a record on the way there has seen it."""
+    chain = list(chain_of(people, event.tenant, event.profile_id))
+    for record in chain:
+        if record.seen(event.id):
+            return Applied(told(record, Outcome.parse(record.outcome(event.id)), event))
+    return _apply(chain[-1], event, rules, now)
+
+
+def _apply(profile: Profile, event: EventResolved, rules: Rules, now: datetime) -> Applied | Refused:
+    news = part_of(event, rules.pseudonyms)
+    if reason := breached(rules.limits, profile, event.part, news):
+        return Refused(reason)
+    changed = profile.add(event.part, news)
+    (counter,) = news.counters
+    outcome = Outcome(profile.next_revision(), changed, event.part, counter)
+    profile.remember(event.id, now, outcome.dump())
+    return Applied(told(profile, outcome, event))
+
+
+def told(profile: Profile, outcome: Outcome, event: EventResolved) -> ProfileUpdated:
+    """What the event brought about: the same words whenever it is told."""
+    traits = person_traits(event.event)
+    return ProfileUpdated(
+        tenant=event.tenant,
+        id=derived_id(event.id, "profile-updated"),
+        message_id=event.message_id,
+        occurred_at=event.occurred_at,
+        received_at=event.received_at,
+        profile_id=UUID(outcome.home or profile.profile_id),
+        revision=outcome.revision,
+        cause="event",
+        event=event.event,
+        traits={name: traits[name] for name in outcome.traits},
+        purposes=event.decision.purposes,
+    )

@@ -1,0 +1,169 @@
+"""One suite for the store in memory and the store on MongoDB's wire."""
+
+from __future__ import annotations
+
+import asyncio
+from uuid import uuid4
+
+import pytest
+from cdp_devstack.servers import Stack
+from cdp_profiles.domain.merging import absorb, freeze, release
+from cdp_profiles.domain.parts import micros
+from cdp_profiles.domain.updating import update
+from cdp_profiles.store import MemoryProfileStore, MongoProfileStore
+from cdp_runtime.failures import Conflict
+from cdp_runtime.settings import MongoSettings
+from pymongo.errors import ServerSelectionTimeoutError
+
+
+@pytest.fixture(scope="module")
+def mongo():
+    with Stack.start("embedded", only=["mongo"]) as stack:
+        yield stack.mongo
+
+
+@pytest.fixture(params=["memory", pytest.param("mongo", marks=pytest.mark.wire)])
+async def store(request):
+    if request.param == "memory":
+        yield MemoryProfileStore()
+        return
+    url = request.getfixturevalue("mongo")
+    store = MongoProfileStore(MongoSettings(url=url, database_prefix=f"test{uuid4().hex[:8]}"))
+    await store.migrate()
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+def write(make, noon, store):
+    """Apply events in one load and one save."""
+
+    async def write(*events):
+        people = await store.load(make.record_id(name) for name in ("ann", "bob", "device"))
+        facts = [update(people, event, make.rules, noon).fact for event in events]
+        await store.save(people)
+        return facts
+
+    return write
+
+
+async def reload(make, store, name):
+    people = await store.load([make.record_id(name)])
+    return people[make.record_id(name)]
+
+
+async def test_what_is_not_stored_is_blank(make, store):
+    ann = await reload(make, store, "ann")
+    assert (ann.rev, ann.revision, ann.parts) == (0, 0, {})
+    assert await store.load([]) == {}
+
+
+async def test_a_profile_comes_back_as_it_was_saved(make, store, write, noon):
+    nested = {"deep": None, "$set": {"a.b": [1, 2.5, "é"]}, "": True, "huge": 2**70}
+    for level in range(150):
+        nested["deep"] = {"level": level, "deep": nested["deep"]}
+    odd = (noon.replace(microsecond=123457) - noon).total_seconds()
+    events = [
+        make.identify(1, "ann", at=odd, **{"$plan": "pro", "a.b": nested, "email": "a@b.example"}),
+        make.event(2, "ann", name="Product.Viewed\0", user_id="u1"),
+    ]
+    await write(*events)
+    people = make.blank("ann")
+    for event in events:
+        update(people, event, make.rules, noon)
+    (expected,) = people.values()
+    ann = await reload(make, store, "ann")
+    assert ann.parts == expected.parts
+    assert ann.joined.values(["a.b"]) == {"a.b": nested}
+    assert ann.joined.first_seen == micros(noon) + 123457
+    assert (ann.rev, ann.revision, ann.recent.dump()) == (1, 2, expected.recent.dump())
+
+
+async def test_told_in_the_same_words_from_the_store(make, write):
+    events = [make.identify(n, "ann", plan=n) for n in range(3)]
+    assert await write(*events) == await write(*events)
+
+
+async def test_of_two_writers_one_conflicts(make, store, write, noon):
+    await write(make.event(0, "bob"))
+    for name in ("ann", "bob"):  # a new record, and one that is there
+        copies = [await store.load([make.record_id(name)]) for _ in range(2)]
+        for n, copy in enumerate(copies):
+            update(copy, make.event(n + 1, name), make.rules, noon)
+        await store.save(copies[0])
+        with pytest.raises(Conflict):
+            await store.save(copies[1])
+
+
+async def test_a_record_can_be_saved_again_without_loading(make, store, noon):
+    people = await store.load([make.record_id("ann")])
+    for n in range(3):
+        update(people, make.event(n, "ann"), make.rules, noon)
+        await store.save(people)
+    assert (await reload(make, store, "ann")).joined.counters == {"Product Viewed": 3}
+
+
+async def test_load_follows_redirects(make, store, write, noon):
+    await write(make.event(1, "device"))
+    for merge in (make.merge("bob", "device"), make.merge("ann", "bob")):
+        people = await store.load([make.record_id(name) for name in ("ann", "bob", "device")])
+        freeze(people, [merge])
+        absorb(people, merge, noon)
+        release(people, [merge])
+        await store.save(people)
+    people = await store.load([make.record_id("device")])
+    assert people.keys() == {make.record_id(name) for name in ("ann", "bob", "device")}
+    assert people[make.record_id("ann")].joined.counters == {"Product Viewed": 1}
+
+
+async def test_find_sees_who_has_the_identifier(make, store, write):
+    await write(
+        make.event(1, "ann", user_id="u1", anonymous_id="tablet"),
+        make.event(2, "bob", user_id="u2", anonymous_id="tablet"),
+    )  # fmt: skip
+
+    async def found(kind, value, tenant="demo"):
+        lookup = make.rules.pseudonyms.of(tenant, kind, value)
+        return {profile.id for profile in await store.find(tenant, lookup)}
+
+    assert await found("user_id", "u1") == {make.record_id("ann")}
+    assert await found("anonymous_id", "tablet") == {make.record_id("ann"), make.record_id("bob")}
+    assert await found("user_id", "tablet") == set()
+    assert await found("user_id", "u1", tenant="other") == set()
+
+
+async def test_a_tenant_does_not_find_anothers_even_by_its_lookup(make, store, write):
+    await write(make.event(1, "ann", user_id="u1"))
+    assert await store.find("other", make.rules.pseudonyms.of("demo", "user_id", "u1")) == []
+
+
+async def test_find_follows_a_redirect_that_still_holds_its_parts(make, store, write):
+    await write(make.event(1, "device", anonymous_id="tablet"))
+    people = await store.load([make.record_id("ann"), make.record_id("device")])
+    freeze(people, [make.merge("ann", "device")])
+    people[make.record_id("ann")].touch()
+    await store.save(people)
+    lookup = make.rules.pseudonyms.of("demo", "anonymous_id", "tablet")
+    assert [profile.id for profile in await store.find("demo", lookup)] == [make.record_id("ann")]
+
+
+async def test_ping(store):
+    await store.ping()
+
+
+@pytest.mark.wire
+async def test_migrate_may_run_again(mongo):
+    store = MongoProfileStore(MongoSettings(url=mongo, database_prefix=f"test{uuid4().hex[:8]}"))
+    await asyncio.gather(store.migrate(), store.migrate())
+    indexes = await store.collection.index_information()
+    assert indexes["tenant_identifiers"]["key"] == [("tenant", 1), ("identifiers", 1)]
+    await store.close()
+
+
+async def test_a_store_that_is_away_says_so():
+    store = MongoProfileStore(MongoSettings(url="mongodb://127.0.0.1:9", timeout_seconds=0.1))
+    with pytest.raises(ServerSelectionTimeoutError):
+        await store.load(["demo/x"])
+    with pytest.raises(ServerSelectionTimeoutError):
+        await store.ping()
+    await store.close()
