@@ -21,12 +21,16 @@ EVERY_SOURCE: Final = ("contracts/tests", "libs", "services", "tests")
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """One level of the pyramid: where its tests are, how they are chosen, what they need."""
+    """One level of the pyramid: where its tests are, how they are chosen, what they need.
+
+    Tests that wait for servers more than they compute are spread over workers, each with its own servers.
+    """
 
     name: str
     paths: tuple[str, ...]
     marks: str
     needs: Needs = "python"
+    workers: int = 0
 
 
 LEVELS: Final = (
@@ -34,8 +38,8 @@ LEVELS: Final = (
     Level("libraries", ("libs",), "not wire and not stack"),
     Level("services", ("services",), "not wire and not stack"),
     Level("pipeline, handbook, architecture", ("tests",), "not wire and not stack"),
-    Level("wire (embedded servers)", EVERY_SOURCE, "wire"),
-    Level("stack (local servers)", EVERY_SOURCE, "stack", "local"),
+    Level("wire (embedded servers)", EVERY_SOURCE, "wire", workers=4),
+    Level("stack (local servers)", EVERY_SOURCE, "stack", "local", workers=3),
 )
 
 
@@ -43,7 +47,8 @@ def run(level: Level) -> tuple[int, dict[str, int], float]:
     """Run one level: pytest's exit code, how many of each outcome, seconds."""
     started = time.monotonic()
     paths = [path for path in level.paths if (ROOT / path).exists()]
-    command = [sys.executable, "-m", "pytest", "-q", "--no-header", "-m", level.marks, *paths]
+    options = ["-q", "--no-header", "-m", level.marks, "-n", str(level.workers)]
+    command = [sys.executable, "-m", "pytest", *options, *paths]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     counts = {word: int(number) for number, word in TAIL.findall(done.stdout.rstrip().rsplit("\n", 1)[-1])}
     if done.returncode not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):

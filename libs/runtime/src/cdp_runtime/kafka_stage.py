@@ -66,6 +66,8 @@ class KafkaStage:
             batch_timeout_ms=POLL_MS,
             max_poll_interval_ms=DAY_MS,
             rebalance_timeout_ms=REBALANCE_MS,
+            session_timeout_ms=int(self._settings.session_seconds * 1000),
+            heartbeat_interval_ms=int(self._settings.session_seconds * 1000 / 3),
             parser=parse,
             decoder=decode_nothing,
             listener=_Rebalance(self),

@@ -26,6 +26,7 @@ class KafkaSettings(BaseSettings):
     idempotent: bool = Field(default=True, description="idempotent producer; off only where the broker has none")
     max_records: int = Field(default=2000, ge=1, description="most messages in a batch")
     drain_seconds: float = Field(default=20, gt=0, description="time to finish a batch on revocation or stop")
+    session_seconds: float = Field(default=6, ge=1, description="silence after which an instance counts as dead")
     send_seconds: float = Field(default=10, gt=0, description="time for the broker to acknowledge")
 
 

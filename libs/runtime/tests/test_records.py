@@ -1,0 +1,157 @@
+"""One suite for the record stores: in memory, and on MongoDB's wire."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import TypeAlias
+from uuid import uuid4
+
+import pytest
+from cdp_devstack.servers import Stack
+from cdp_runtime.failures import Conflict
+from cdp_runtime.records import KEEP, MemoryRecords, MongoRecords, Recent, Record, Records, State
+from hypothesis import given
+from hypothesis import strategies as st
+from motor.motor_asyncio import AsyncIOMotorClient
+
+NOON = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
+
+
+class Counter(Record):
+    """A number."""
+
+    def __init__(self, id: str) -> None:  # noqa: A002
+        super().__init__(id)
+        self.value = 0
+
+    @classmethod
+    def from_state(cls, id: str, state: State) -> Counter:  # noqa: A002
+        counter = cls(id)
+        counter.value = state["value"]
+        return counter
+
+    def to_state(self) -> State:
+        return {"value": self.value}
+
+    def add(self, message_id: str, amount: int) -> None:
+        if not self.seen(message_id):
+            self.value += amount
+            self.remember(message_id, NOON, {"after": self.value})
+
+
+Store: TypeAlias = Records[Counter]
+
+
+@pytest.fixture(scope="module")
+def mongo() -> Iterator[Callable[[], str]]:
+    started: list[Stack] = []
+
+    def url() -> str:
+        if not started:
+            started.append(Stack.start("embedded", only=("mongo",)))
+        return started[0].mongo
+
+    yield url
+    for stack in started:
+        stack.stop()
+
+
+@pytest.fixture(params=["memory", pytest.param("mongo", marks=pytest.mark.wire)])
+async def store(request: pytest.FixtureRequest, mongo: Callable[[], str]) -> AsyncIterator[Store]:
+    if request.param == "memory":
+        yield MemoryRecords(Counter)
+        return
+    client: AsyncIOMotorClient[State] = AsyncIOMotorClient(mongo(), tz_aware=True)
+    yield MongoRecords(client["tests"][f"counters-{uuid4().hex}"], Counter)
+    client.close()
+
+
+async def test_what_is_not_there_comes_blank(store: Store) -> None:
+    records = await store.load(["a", "b", "a"])
+    assert [(r.id, r.rev, r.value) for r in records.values()] == [("a", 0, 0), ("b", 0, 0)]
+
+
+async def test_a_record_comes_back_as_it_was_saved(store: Store) -> None:
+    records = await store.load(["a"])
+    records["a"].add("m1", 5)
+    await store.save(records)
+    again = (await store.load(["a"]))["a"]
+    assert (again.value, again.rev, again.seen("m1"), again.seen("m2")) == (5, 1, True, False)
+    assert again.outcome("m1") == {"after": 5}
+
+
+async def test_a_saved_record_can_be_saved_again_without_loading(store: Store) -> None:
+    records = await store.load(["a"])
+    for n in range(3):
+        records["a"].add(f"m{n}", 1)
+        await store.save(records)
+    assert (await store.load(["a"]))["a"].value == 3
+
+
+async def test_what_did_not_change_is_not_written(store: Store) -> None:
+    first, second = await store.load(["a"]), await store.load(["a"])
+    await store.save(first)
+    second["a"].add("m1", 1)
+    await store.save(second)
+    assert (await store.load(["a"]))["a"].rev == 1
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["insert", "update"])
+async def test_of_two_writers_one_loses_and_nothing_is_lost(store: Store, *, known: bool) -> None:
+    if known:
+        records = await store.load(["a"])
+        records["a"].add("m0", 100)
+        await store.save(records)
+    one, two = await store.load(["a", "b"]), await store.load(["a", "c"])
+    one["a"].add("m1", 1)
+    one["b"].add("m1", 1)
+    two["a"].add("m2", 2)
+    two["c"].add("m2", 2)
+    await store.save(one)
+    with pytest.raises(Conflict):
+        await store.save(two)
+    again = await store.load(["a", "c"])
+    assert again["c"].value == 2
+    for record in again.values():
+        record.add("m2", 2)
+    await store.save(again)
+    final = await store.load(["a", "b", "c"])
+    assert {i: r.value for i, r in final.items()} == {"a": 103 if known else 3, "b": 1, "c": 2}
+
+
+async def test_it_answers_a_ping(store: Store) -> None:
+    await store.ping()
+
+
+def test_recent_keeps_the_newest_and_grows_for_hot_records_only() -> None:
+    calm, hot = Recent(), Recent()
+    for n in range(500):
+        calm.add(str(n), NOON + timedelta(minutes=n))
+        hot.add(str(n), NOON + timedelta(milliseconds=n))
+    assert len(calm) == KEEP
+    assert "499" in calm
+    assert len(hot) == 500
+
+
+@given(st.lists(st.integers(0, 30), max_size=80), st.integers(0, 80))
+def test_messages_applied_in_any_number_of_copies_count_once(ids: list[int], cut: int) -> None:
+    counter = Counter("a")
+    for n in ids:
+        counter.add(str(n), n)
+    revived = Counter.from_state("a", counter.to_state())
+    revived.recent = Recent.parse(counter.recent.dump())
+    for n in ids[:cut]:
+        revived.add(str(n), n)
+    assert revived.value == sum(set(ids))
+
+
+@given(st.lists(st.integers(0, 9)), st.lists(st.integers(10, 19)))
+def test_absorbing_takes_over_what_was_seen(mine: list[int], theirs: list[int]) -> None:
+    a, b = Recent(), Recent()
+    for n in mine:
+        a.add(str(n), NOON + timedelta(seconds=n))
+    for n in theirs:
+        b.add(str(n), NOON + timedelta(seconds=n))
+    a.absorb(b)
+    assert all(str(n) in a for n in (*mine, *theirs))
