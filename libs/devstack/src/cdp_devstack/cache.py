@@ -1,0 +1,45 @@
+"""Where the programs of the local stack are kept, and in which version. Nothing here touches the disk."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Final
+
+KAFKA_VERSION: Final = "4.1.2"
+SCALA_VERSION: Final = "2.13"
+LOG4J_VERSION: Final = "2.24.3"
+SECANTUS_VERSION: Final = "0.5.3-beta.193"
+
+
+def cache_root() -> Path:
+    """`$XDG_CACHE_HOME/tessera`, by default `~/.cache/tessera`."""
+    home = os.environ.get("XDG_CACHE_HOME")
+    return (Path(home) if home else Path.home() / ".cache") / "tessera"
+
+
+def kafka_jars() -> Path:
+    """The folder with the jars of Apache Kafka; it exists only when it is complete."""
+    return cache_root() / f"kafka-{KAFKA_VERSION}"
+
+
+def secantusd() -> Path:
+    """The MongoDB-wire server built from its crate."""
+    return cache_root() / f"secantus-{SECANTUS_VERSION}" / "bin" / "secantusd-rs"
+
+
+def redis_server() -> Path | None:
+    """The Redis (or Valkey) server of this machine."""
+    found = shutil.which("redis-server") or shutil.which("valkey-server")
+    return Path(found) if found else None
+
+
+def java() -> Path | None:
+    """The Java runtime: that of JAVA_HOME before the one on the path."""
+    home = os.environ.get("JAVA_HOME")
+    at_home = Path(home) / "bin" / "java" if home else None
+    if at_home is not None and at_home.exists():
+        return at_home
+    found = shutil.which("java")
+    return Path(found) if found else None

@@ -1,0 +1,183 @@
+"""The servers that `python -m cdp_devstack.install` puts on a machine: as close to production as it gets there."""
+
+from __future__ import annotations
+
+import base64
+import subprocess
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from cdp_devstack import cache
+from cdp_devstack.servers.child import ServerError, plain_environment
+from cdp_devstack.servers.embedded import redis_options, secantus_options
+from cdp_devstack.servers.ports import HOST, free_port, listens
+from cdp_devstack.servers.probes import kafka_cluster_id, mongo_answers, redis_pid
+
+INSTALL: Final = "run `python -m cdp_devstack.install`"
+LOGGING: Final = """\
+Configuration:
+  Appenders:
+    Console:
+      name: STDOUT
+      target: SYSTEM_OUT
+      PatternLayout:
+        pattern: "%d %p %m (%c)%n"
+  Loggers:
+    Root:
+      level: WARN
+      AppenderRef:
+        - ref: STDOUT
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ApacheKafka:
+    """Apache Kafka in KRaft mode, broker and controller in one process. Creates no topic by itself."""
+
+    folder: Path
+    port: int
+    controller_port: int = field(default_factory=free_port)
+    title: str = f"Apache Kafka {cache.KAFKA_VERSION}"
+
+    @property
+    def url(self) -> str:
+        """The bootstrap address."""
+        return f"{HOST}:{self.port}"
+
+    @property
+    def cluster_id(self) -> str:
+        """Drawn when the folder is first used and kept with its data."""
+        return (self.folder / "cluster-id").read_text()
+
+    def prepare(self) -> None:
+        """Write the configuration; the first time, format the storage (a second of Java)."""
+        if not cache.kafka_jars().is_dir():
+            raise ServerError(f"Apache Kafka {cache.KAFKA_VERSION} is not installed: {INSTALL}")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        identity = self.folder / "cluster-id"
+        if not identity.exists():
+            identity.write_text(base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("="))
+        (self.folder / "log4j2.yaml").write_text(LOGGING)
+        (self.folder / "server.properties").write_text(self._properties())
+        if not (self.folder / "data" / "meta.properties").exists():
+            self._format()
+
+    def command(self) -> list[str]:
+        """The broker, with a heap that leaves the machine's memory to others."""
+        heap = ("-Xms256m", "-Xmx768m", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-XX:+ExitOnOutOfMemoryError")
+        return self._java(heap, "kafka.Kafka", "server.properties")
+
+    def answers(self, pid: int) -> bool:
+        """True when the port is this process's and our cluster id comes back."""
+        return listens(pid, self.port) and kafka_cluster_id(self.port) == self.cluster_id
+
+    def _format(self) -> None:
+        quick = ("-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+        words = ("format", "--ignore-formatted", "-t", self.cluster_id, "-c", "server.properties")
+        result = subprocess.run(
+            self._java(quick, "kafka.tools.StorageTool", *words),
+            cwd=self.folder,
+            env=plain_environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if result.returncode:
+            raise ServerError(f"{self.title}: formatting failed:\n{result.stdout}{result.stderr}")
+
+    def _java(self, options: Sequence[str], main: str, *arguments: str) -> list[str]:
+        java = cache.java()
+        if java is None:
+            raise ServerError(f"no Java here: {INSTALL}")
+        logging = f"-Dlog4j2.configurationFile={self.folder / 'log4j2.yaml'}"
+        return [str(java), *options, logging, "-cp", f"{cache.kafka_jars()}/*", main, *arguments]
+
+    def _properties(self) -> str:
+        values = {
+            "process.roles": "broker,controller",
+            "node.id": "1",
+            "controller.quorum.voters": f"1@{HOST}:{self.controller_port}",
+            "listeners": f"PLAINTEXT://{self.url},CONTROLLER://{HOST}:{self.controller_port}",
+            "advertised.listeners": f"PLAINTEXT://{self.url}",
+            "controller.listener.names": "CONTROLLER",
+            "inter.broker.listener.name": "PLAINTEXT",
+            "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+            "log.dirs": str(self.folder / "data"),
+            "auto.create.topics.enable": "false",
+            "offsets.topic.num.partitions": "4",
+            "offsets.topic.replication.factor": "1",
+            "transaction.state.log.num.partitions": "4",
+            "transaction.state.log.replication.factor": "1",
+            "transaction.state.log.min.isr": "1",
+            "share.coordinator.state.topic.replication.factor": "1",
+            "share.coordinator.state.topic.min.isr": "1",
+            "group.initial.rebalance.delay.ms": "0",
+            # After SIGKILL the controller refuses the same broker until its old session has run out.
+            "broker.session.timeout.ms": "2000",
+            "broker.heartbeat.interval.ms": "500",
+        }
+        return "".join(f"{name}={value}\n" for name, value in values.items())
+
+
+@dataclass(frozen=True, slots=True)
+class SecantusRust:
+    """A server that speaks MongoDB 8's protocol over WiredTiger, with transactions and change streams.
+
+    Run as a program only: it is licensed under GPL-2.0 and serves on this machine only.
+    """
+
+    folder: Path
+    port: int
+    title: str = f"SecantusDB {cache.SECANTUS_VERSION} (MongoDB wire)"
+
+    @property
+    def url(self) -> str:
+        """A connection string for this one server."""
+        return f"mongodb://{HOST}:{self.port}/?directConnection=true"
+
+    def prepare(self) -> None:
+        """An empty configuration of our own: the server would look for one in the home folder."""
+        if not cache.secantusd().is_file():
+            raise ServerError(f"secantusd-rs {cache.SECANTUS_VERSION} is not installed: {INSTALL}")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "secantusd.toml").touch()
+
+    def command(self) -> list[str]:
+        """The binary of the cache."""
+        return [str(cache.secantusd()), *secantus_options(self.folder, self.port, "1G")]
+
+    def answers(self, pid: int) -> bool:
+        """True when the port is this process's and `hello` is answered."""
+        return listens(pid, self.port) and mongo_answers(self.port)
+
+
+@dataclass(frozen=True, slots=True)
+class RedisServer:
+    """The machine's own Redis. Appends every write to a file, so a restart loses a second at most."""
+
+    folder: Path
+    port: int
+    title: str = "Redis"
+
+    @property
+    def url(self) -> str:
+        """Database 0."""
+        return f"redis://{HOST}:{self.port}/0"
+
+    def prepare(self) -> None:
+        """Make the data folder."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    def command(self) -> list[str]:
+        """The program of the system's package."""
+        binary = cache.redis_server()
+        if binary is None:
+            raise ServerError(f"redis-server is not installed: {INSTALL}")
+        return [str(binary), *redis_options(self.folder, self.port)]
+
+    def answers(self, pid: int) -> bool:
+        """True when the server on the port names this process as itself."""
+        return redis_pid(self.port) == pid
