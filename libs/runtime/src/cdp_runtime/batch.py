@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
+from cdp_contracts import failures_v1
 from cdp_contracts.envelope import Contract
 from cdp_contracts.topics import Topic
 
@@ -83,8 +84,15 @@ class Batch(Generic[M]):
         return len(self._messages)
 
     def origin(self, message: M) -> Origin:
-        """Where the message came from."""
+        """Where the message first came from: a dead letter that is replayed keeps its place."""
         record = self._records[id(message)]
+        said = dict(record.headers)
+        try:
+            if said[failures_v1.SOURCE_TOPIC].decode() == record.topic:
+                partition, offset = int(said[failures_v1.SOURCE_PARTITION]), int(said[failures_v1.SOURCE_OFFSET])
+                return Origin(record.topic, partition, offset, record.timestamp)
+        except (KeyError, ValueError):
+            pass
         return Origin(record.topic, record.partition, record.offset, record.timestamp)
 
     def emit(self, *messages: Contract, cause: M) -> None:

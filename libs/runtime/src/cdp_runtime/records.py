@@ -6,8 +6,8 @@ the outcome cannot be rebuilt. A message found there is not applied again; what 
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterable, Mapping
-from copy import deepcopy
 from datetime import datetime, timedelta
 from typing import Any, Final, Generic, Protocol, Self, TypeAlias, TypeVar
 from uuid import UUID
@@ -20,6 +20,7 @@ from pymongo.errors import BulkWriteError
 from cdp_runtime.failures import Conflict
 
 State: TypeAlias = dict[str, Any]  # what BSON can hold
+D = TypeVar("D", State, State | None)
 
 KEEP: Final = 64
 KEEP_FOR: Final = timedelta(minutes=15)
@@ -144,7 +145,7 @@ class MemoryRecords(Generic[R]):
 
     async def load(self, ids: Iterable[str]) -> dict[str, R]:
         """See Records."""
-        return {i: restored(self._kind, i, deepcopy(self.documents.get(i))) for i in dict.fromkeys(ids)}
+        return {i: restored(self._kind, i, copied(self.documents.get(i))) for i in dict.fromkeys(ids)}
 
     async def save(self, records: Mapping[str, R]) -> None:
         """See Records."""
@@ -156,13 +157,19 @@ class MemoryRecords(Generic[R]):
             if (stored["rev"] if stored else 0) != record.rev:
                 lost += 1
                 continue
-            self.documents[record.id] = deepcopy(document_of(record))
+            self.documents[record.id] = copied(document_of(record))
             settle(record)
         if lost:
             raise Conflict(f"{lost} of {len(records)} records were written by somebody else")
 
     async def ping(self) -> None:
         """See Records."""
+
+
+def copied(document: D) -> D:
+    """A copy that shares nothing: what is done to one does not show in the other."""
+    copy: D = pickle.loads(pickle.dumps(document, pickle.HIGHEST_PROTOCOL))  # noqa: S301  # our own bytes; deepcopy is six times slower
+    return copy
 
 
 class MongoRecords(Generic[R]):

@@ -1,0 +1,97 @@
+"""YAML definitions: read, checked with errors that name the place, and written as messages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import yaml
+from cdp_contracts.definitions_v1 import Definition
+from cdp_contracts.topics import POLICIES_DEFINED, SEGMENTS_DEFINED, SOURCES_DEFINED, TRACKING_PLANS_DEFINED, Topic
+from cdp_runtime.codec import encode
+from cdp_runtime.transport import Producer
+from pydantic import ValidationError, create_model
+
+KINDS: Final[dict[str, Topic[Definition]]] = {
+    "sources": SOURCES_DEFINED,
+    "tracking-plans": TRACKING_PLANS_DEFINED,
+    "policies": POLICIES_DEFINED,
+    "segments": SEGMENTS_DEFINED,
+}
+
+
+class BadDefinition(ValueError):  # noqa: N818
+    """A file that is no definition. The text names file, place and rule."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A definition, where it came from, and the topic it belongs on."""
+
+    file: Path
+    topic: Topic[Definition]
+    definition: Definition
+
+
+def load(folder: Path) -> list[Loaded]:
+    """Every definition below `<folder>/<kind>/`; BadDefinition with all faults found if any is bad."""
+    loaded: list[Loaded] = []
+    faults: list[str] = []
+    for file in sorted(files(folder)):
+        try:
+            loaded.append(read(file))
+        except BadDefinition as fault:
+            faults.append(str(fault))
+    faults.extend(clashes(loaded))
+    if faults:
+        raise BadDefinition("\n".join(faults))
+    if not loaded:
+        raise BadDefinition(f"{folder}: no definitions below {', '.join(KINDS)}")
+    return loaded
+
+
+def files(folder: Path) -> Iterator[Path]:
+    """Every YAML file in a folder of a known kind."""
+    for kind in KINDS:
+        yield from (folder / kind).glob("*.yaml")
+
+
+def read(file: Path) -> Loaded:
+    """One file; its folder says what it defines."""
+    topic = KINDS[file.parent.name]
+    strict = create_model(f"Strict{topic.model.__name__}", __base__=topic.model, __config__=None)
+    strict.model_config["extra"] = "forbid"
+    strict.model_rebuild(force=True)
+    try:
+        definition = strict.model_validate(yaml.safe_load(file.read_text()))
+    except yaml.YAMLError as error:
+        raise BadDefinition(f"{file}: not YAML: {error}") from None
+    except ValidationError as error:
+        raise BadDefinition("\n".join(f"{file}: {fault}" for fault in explain(error))) from None
+    return Loaded(file, topic, topic.model.model_validate(definition.model_dump()))
+
+
+def explain(error: ValidationError) -> Iterator[str]:
+    """Each fault as a place and a rule."""
+    for fault in error.errors(include_url=False, include_context=False, include_input=False):
+        place = "/".join(str(part) for part in fault["loc"]) or "(the whole file)"
+        yield f"{place}: {fault['msg']}"
+
+
+def clashes(loaded: Sequence[Loaded]) -> Iterator[str]:
+    """Two files that define the same thing."""
+    first: dict[tuple[str, str], Path] = {}
+    for one in loaded:
+        key = (one.topic.name, one.definition.id)
+        if key in first:
+            yield f"{one.file}: {one.definition.id} is defined in {first[key]} already"
+        first.setdefault(key, one.file)
+
+
+async def apply(loaded: Sequence[Loaded], producer: Producer) -> None:
+    """Write all of them; the same definitions written again change nothing."""
+    now = datetime.now(UTC)
+    await producer.send([encode(one.topic, one.definition, source="cdp-cli", now=now) for one in loaded])

@@ -1,0 +1,159 @@
+"""The `cdp` command: topics, definitions, and looking into what flows."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from pathlib import Path
+from typing import Annotated, Final
+
+import httpx
+import typer
+from cdp_contracts.topics import topic_named
+from cdp_runtime.kafka_client import KafkaProducer
+from cdp_runtime.settings import KafkaSettings
+
+from cdp_cli import definitions, dlq, tail, topics
+
+app: Final = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
+app.add_typer(dlq.app, name="dlq")
+topics_app: Final = typer.Typer(no_args_is_help=True, help="Compare the broker's topics with the registry.")
+app.add_typer(topics_app, name="topics")
+schemas_app: Final = typer.Typer(no_args_is_help=True, help="The contracts' JSON Schemas.")
+app.add_typer(schemas_app, name="schemas")
+
+TIMEOUT: Final = 10
+PROFILES: Final = typer.Option(envvar="CDP_PROFILES_URL", help="base URL of profiles-http")
+SEGMENTS: Final = typer.Option(envvar="CDP_SEGMENTS_URL", help="base URL of segments-http")
+TOKEN: Final = typer.Option(envvar="CDP_READ_TOKEN", help="read token", show_default=False)
+
+
+@app.command()
+def apply(
+    folder: Annotated[Path, typer.Argument(help="holds sources/ tracking-plans/ policies/ segments/")],
+) -> None:
+    """Check definitions and write them to their topics; nothing is written if any is bad."""
+    try:
+        loaded = definitions.load(folder)
+    except definitions.BadDefinition as fault:
+        fail(str(fault))
+    asyncio.run(_write(loaded))
+    for one in loaded:
+        typer.echo(f"{one.topic.name}  {one.definition.id}  version {one.definition.version}")
+
+
+async def _write(loaded: list[definitions.Loaded]) -> None:
+    producer = KafkaProducer(KafkaSettings())
+    try:
+        await definitions.apply(loaded, producer)
+    finally:
+        await producer.close()
+
+
+@topics_app.command("plan")
+def topics_plan() -> None:
+    """Say what `apply` would create, and what differs."""
+    found = asyncio.run(topics.plan(KafkaSettings()))
+    show(found, "missing")
+
+
+@topics_app.command("apply")
+def topics_apply(replication: Annotated[int, typer.Option(help="replicas of each partition")] = 1) -> None:
+    """Create the topics that are missing. Never deletes, never shrinks; safe to run again."""
+    found = asyncio.run(topics.apply(KafkaSettings(), replication))
+    show(found, "created")
+    if found.differing:
+        raise typer.Exit(1)
+
+
+def show(found: topics.Plan, word: str) -> None:
+    """Print a plan."""
+    for topic in found.missing:
+        typer.echo(f"{word}  {topic.name}  {topic.partitions} partitions")
+    for line in found.differing:
+        typer.echo(f"differs  {line}")
+    typer.echo(f"{found.present} there, {len(found.missing)} {word}, {len(found.differing)} differing")
+
+
+@app.command("tail")
+def tail_topic(
+    topic: Annotated[str, typer.Argument(help="a topic's name, or part of it")],
+    from_beginning: Annotated[
+        bool, typer.Option("--from-beginning", help="all that is kept, not only new")
+    ] = False,
+    limit: Annotated[int, typer.Option("--limit", "-n", help="stop after so many; 0: never")] = 0,
+    personal: Annotated[bool, typer.Option("--personal", help="show personal data too")] = False,
+) -> None:
+    """Print messages as they come, one JSON object a line; personal data only on demand."""
+    try:
+        asyncio.run(
+            tail.tail(KafkaSettings(), topic, from_beginning=from_beginning, limit=limit, personal=personal)
+        )
+    except tail.NoSuchTopic as error:
+        fail(str(error))
+    except KeyboardInterrupt:
+        raise typer.Exit from None
+
+
+@app.command()
+def profile(
+    person: Annotated[str, typer.Argument(help="profile id, or user_id=…, anonymous_id=…, email=…")],
+    url: Annotated[str, PROFILES],
+    token: Annotated[str, TOKEN],
+) -> None:
+    """Print a person's profile."""
+    kind, _, value = person.partition("=")
+    typer.echo(
+        get(f"{url}/v1/profiles", token, {kind: value}) if value else get(f"{url}/v1/profiles/{person}", token)
+    )
+
+
+@app.command()
+def explain(
+    segment: Annotated[str, typer.Argument(help="the segment's name")],
+    profile_id: Annotated[str, typer.Argument(help="the person's profile id")],
+    url: Annotated[str, SEGMENTS],
+    token: Annotated[str, TOKEN],
+) -> None:
+    """Say why a person is in a segment or is not."""
+    typer.echo(get(f"{url}/v1/segments/{segment}/explain/{profile_id}", token))
+
+
+@schemas_app.command("show")
+def schemas_show(topic: Annotated[str, typer.Argument(help="a topic's full name")]) -> None:
+    """Print the JSON Schema of a topic's messages."""
+    try:
+        model = topic_named(topic).model
+    except KeyError:
+        fail(f"no topic is called {topic}; `cdp schemas list` names them")
+    typer.echo(json.dumps(model.model_json_schema(), indent=2))
+
+
+@schemas_app.command("list")
+def schemas_list() -> None:
+    """Print every topic with its owner and what it holds."""
+    for topic in tail.TOPICS:
+        typer.echo(f"{topic.name:<42} {topic.owner:<10} {topic.description}")
+
+
+def get(url: str, token: str, query: dict[str, str] | None = None) -> str:
+    """The pretty-printed answer of a read API; ends the command with its message if it is an error."""
+    try:
+        answer = httpx.get(url, params=query, headers={"Authorization": f"Bearer {token}"}, timeout=TIMEOUT)
+    except httpx.HTTPError as error:
+        fail(f"{url}: {type(error).__name__}")
+    body = answer.json() if "json" in answer.headers.get("content-type", "") else {"message": "not JSON"}
+    if answer.is_error:
+        fail(f"{answer.status_code}: {body.get('message', '')}")
+    return json.dumps(body, indent=2, ensure_ascii=False)
+
+
+def fail(message: str) -> None:
+    """Say what is wrong on standard error and end with code 2."""
+    typer.echo(message, err=True)
+    raise typer.Exit(2)
+
+
+if __name__ == "__main__":
+    app(prog_name=os.environ.get("CDP_PROG", "cdp"))
