@@ -20,7 +20,7 @@ def free_port() -> int:
     that keeps connecting to a port of that range ends up connected to itself and holds the port.
     """
     highest = int(RANGE_FILE.read_text().split()[0]) - 1 if RANGE_FILE.exists() else 32_767
-    candidates = random.sample(range(LOWEST, highest), 200) if highest > LOWEST + 200 else []
+    candidates = random.SystemRandom().sample(range(LOWEST, highest), 200) if highest > LOWEST + 200 else []
     for port in [*candidates, 0]:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

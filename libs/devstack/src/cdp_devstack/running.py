@@ -1,0 +1,80 @@
+"""Starts the whole platform on a stack, step by step, telling a person what it does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from cdp_cli import definitions, topics
+from cdp_runtime.kafka_client import KafkaProducer
+from cdp_runtime.settings import KafkaSettings
+
+from cdp_devstack.platform import Platform
+from cdp_devstack.servers import Stack
+from cdp_devstack.trace_sink import TraceSink
+
+DEFINITIONS: Final = Path("infra/definitions")
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A platform that is ready."""
+
+    stack: Stack
+    platform: Platform
+    kafka: KafkaSettings
+    traces: TraceSink
+
+    def url(self, role: str) -> str:
+        """Where a role answers."""
+        return self.platform.roles[role].url
+
+
+@contextmanager
+def running(
+    kind: Literal["embedded", "local"], folder: Path, *, extra: Mapping[str, str] | None = None
+) -> Iterator[Running]:
+    """Servers, topics, services and definitions, in this order; all of it is ended at exit."""
+    with ExitStack() as exits:
+        say(f"starting servers ({kind}): Kafka, MongoDB, Redis")
+        stack = exits.enter_context(Stack.start(kind, folder / "servers"))
+        traces = exits.enter_context(TraceSink())
+        for name in ("kafka", "mongo", "redis"):
+            server = stack.server(name)
+            print(f"    {server.title:<44} {server.url}")
+        kafka = settings_for(stack)
+        asyncio.run(topics.apply(kafka))
+        say("starting the services, each role a process of its own")
+        extra = {"OTEL_EXPORTER_OTLP_ENDPOINT": traces.endpoint, **(extra or {})}
+        platform = exits.enter_context(Platform(stack, folder / "roles", extra))
+        asyncio.run(apply_definitions(kafka))
+        platform.wait_ready()
+        for role in platform.roles.values():
+            print(f"    {role.name:<44} {role.url}")
+        yield Running(stack, platform, kafka, traces)
+        say("ending services and servers")
+
+
+def settings_for(stack: Stack) -> KafkaSettings:
+    """How this process reaches the stack's Kafka."""
+    return KafkaSettings(bootstrap=stack.kafka, idempotent=stack.idempotent_producer)
+
+
+async def apply_definitions(kafka: KafkaSettings) -> None:
+    """What `cdp apply infra/definitions` does."""
+    loaded = definitions.load(DEFINITIONS)
+    producer = KafkaProducer(kafka)
+    try:
+        await definitions.apply(loaded, producer)
+    finally:
+        await producer.close()
+    say(f"{len(loaded)} definitions applied: sources, tracking plans, policies, segments")
+
+
+def say(what: str) -> None:
+    """One step, for a person."""
+    print(f"· {what}", flush=True)
