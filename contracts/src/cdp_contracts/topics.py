@@ -117,7 +117,7 @@ SOURCES_DEFINED: Final = Topic(
 TRACKING_PLANS_DEFINED: Final = Topic(
     name="cdp.tracking-plans.defined.v1", model=TrackingPlanDefined, key="id", owner="collector", partitions=1,
     description="Which events a source may send and what they carry.", producers=("operators",),
-    consumers=("collector-validator",), retention_hours=None, compacted=True,
+    consumers=("collector-http", "collector-validator"), retention_hours=None, compacted=True,
 )  # fmt: skip
 POLICIES_DEFINED: Final = Topic(
     name="cdp.policies.defined.v1", model=PolicyDefined, key="id", owner="consent", partitions=1,

@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol, runtime_checkable
 from fastapi import FastAPI
 from faststream.asgi import AsgiFastStream
 from faststream.asgi.types import Receive, Scope, Send
+from opentelemetry.sdk.trace import TracerProvider
 
 from cdp_runtime.backoff import Patience
 from cdp_runtime.clock import Clock, SystemClock
@@ -84,16 +85,17 @@ def role(
     before: Sequence[Callable[[], Awaitable[None]]] = (),
     clock: Clock | None = None,
     patience: Patience | None = None,
+    provider: TracerProvider | None = None,
 ) -> Role:
     """Wire a role. Nothing connects before the application starts.
 
     `before` runs once the process starts and is tried again until it succeeds (indexes, for instance);
-    the role is not ready until then, and its stages wait.
+    the role is not ready until then, and its stages wait. `provider` is for a role whose own routes trace.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("aiokafka").setLevel(logging.ERROR)
     clock = clock or SystemClock()
-    provider = tracer_provider(name)
+    provider = provider or tracer_provider(name)
     state = RoleState(name, tables=tables)
     broker: PatientBroker | None = None
     if stages:

@@ -12,6 +12,7 @@ from cdp_runtime.transport import Headers, Outgoing
 
 M = TypeVar("M", bound=Contract)
 
+LONGEST_ID = 128
 TRACE_HEADERS = ("traceparent", "tracestate")
 
 
@@ -26,7 +27,7 @@ def encode(topic: Topic[M], message: M, *, source: str, now: datetime, trace: He
     moment = message.occurred_at if isinstance(message, Message) else now
     headers = (
         ("ce_specversion", b"1.0"),
-        ("ce_id", str(getattr(message, "id", "")).encode()),
+        ("ce_id", _id_of(message).encode()),
         ("ce_type", topic.name.encode()),
         ("ce_source", source.encode()),
         ("ce_time", moment.isoformat().encode()),
@@ -39,6 +40,15 @@ def encode(topic: Topic[M], message: M, *, source: str, now: datetime, trace: He
         value=message.model_dump_json(exclude_defaults=False).encode(),
         headers=headers,
     )
+
+
+def _id_of(message: Contract) -> str:
+    """The message's own id; an event as it was sent has at most an id of its sender's, which may be anything."""
+    own = getattr(message, "id", None)
+    if own is not None:
+        return str(own)
+    given = getattr(message, "message_id", None)
+    return given if isinstance(given, str) and len(given) <= LONGEST_ID else ""
 
 
 def trace_of(headers: Headers) -> Headers:
