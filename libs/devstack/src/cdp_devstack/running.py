@@ -14,6 +14,7 @@ from cdp_runtime.kafka_client import KafkaProducer
 from cdp_runtime.settings import KafkaSettings
 
 from cdp_devstack.platform import Platform
+from cdp_devstack.preflight import preflight
 from cdp_devstack.servers import Stack
 from cdp_devstack.trace_sink import TraceSink
 
@@ -39,6 +40,9 @@ def running(
     kind: Literal["embedded", "local"], folder: Path, *, extra: Mapping[str, str] | None = None
 ) -> Iterator[Running]:
     """Servers, topics, services and definitions, in this order; all of it is ended at exit."""
+    missing = [check for check in preflight(kind) if not check.ok]
+    if missing:
+        raise SystemExit("\n".join(f"{check.name}: {check.found}. {check.remedy}" for check in missing))
     with ExitStack() as exits:
         say(f"starting servers ({kind}): Kafka, MongoDB, Redis")
         stack = exits.enter_context(Stack.start(kind, folder / "servers"))
