@@ -1,0 +1,1 @@
+"""Who is who: pure decisions over identifiers, entities and their limits."""

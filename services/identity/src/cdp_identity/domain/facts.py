@@ -1,0 +1,77 @@
+"""What is said about a resolved event. The same event always says the same, under the same ids."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from cdp_contracts.envelope import Message, derived_id
+from cdp_contracts.events_v1 import EventPermitted, EventResolved
+from cdp_contracts.identities_v1 import Evidence, IdentitiesMerged, IdentitiesMergeRefused
+
+from cdp_identity.domain.entities import Link, Merge, Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """Whose an event is now, by which identifier, and what became of the graph because of it."""
+
+    profile_id: UUID
+    part: str
+    merges: tuple[Merge, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+
+
+def facts(event: EventPermitted, resolution: Resolution) -> list[Message]:
+    """Merges and refusals that the event caused, then the event with its person."""
+    return [
+        *(merged(event, merge) for merge in resolution.merges),
+        *(refused(event, refusal) for refusal in resolution.refusals),
+        resolved(event, resolution),
+    ]
+
+
+def resolved(event: EventPermitted, resolution: Resolution) -> EventResolved:
+    """The event with its person."""
+    # The event was validated when it was decoded; validating its every field again costs more than all else here.
+    fields = {
+        **event.__dict__,
+        "id": derived_id(event.id, "resolved"),
+        "profile_id": resolution.profile_id,
+        "part": resolution.part,
+    }
+    return EventResolved.model_construct(**fields)
+
+
+def merged(event: EventPermitted, merge: Merge) -> IdentitiesMerged:
+    """A merge, known by the two entities: whoever tells it, it is the same fact."""
+    return IdentitiesMerged(
+        tenant=event.tenant,
+        id=derived_id(f"{merge.absorbed}/{merge.survivor}", "merged"),
+        message_id=event.message_id,
+        occurred_at=event.occurred_at,
+        received_at=event.received_at,
+        profile_id=merge.survivor,
+        absorbed=merge.absorbed,
+        evidence=evidence(merge.link),
+    )
+
+
+def refused(event: EventPermitted, refusal: Refusal) -> IdentitiesMergeRefused:
+    """A refusal, known by the two identifiers: told once, by the event that came first."""
+    return IdentitiesMergeRefused(
+        tenant=event.tenant,
+        id=derived_id(refusal.link.pair, "merge-refused"),
+        message_id=event.message_id,
+        occurred_at=event.occurred_at,
+        received_at=event.received_at,
+        profile_id=refusal.profile_id,
+        other=refusal.other,
+        limit=refusal.limit,
+        evidence=evidence(refusal.link),
+    )
+
+
+def evidence(link: Link) -> Evidence:
+    """The link as others read it."""
+    return Evidence(rule=link.rule, identifiers=(link.first, link.other), source=link.source)

@@ -1,0 +1,115 @@
+"""Sightings, identifiers seen together on an event, and the persons first seen in a batch of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from uuid import UUID
+
+from cdp_contracts.envelope import derived_id
+from cdp_contracts.events_v1 import EventPermitted
+from cdp_runtime.pseudonyms import Pseudonymizer
+
+from cdp_identity.domain.entities import Entity, Link, limited, pair_of
+from cdp_identity.domain.identifiers import Identifier, Sign, signs_of
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """Identifiers that came on one event, the one that attributes it first. `seen_at` in epoch ms."""
+
+    event: UUID
+    tenant: str
+    source: str
+    seen_at: int
+    signs: tuple[Sign, ...]
+
+    @property
+    def first(self) -> Identifier:
+        """The identifier that attributes the event."""
+        return self.signs[0].identifier
+
+    @property
+    def identifiers(self) -> tuple[Identifier, ...]:
+        """All of them, by priority."""
+        return tuple(sign.identifier for sign in self.signs)
+
+    def pair(self, other: Identifier) -> str:
+        """The key under which its first identifier and another are known to be linked, or refused."""
+        return pair_of(self.first.pseudonym, other.pseudonym)
+
+    def links(self) -> tuple[tuple[Identifier, Link], ...]:
+        """Why each further identifier is taken for the person of the first one."""
+        return tuple((sign.identifier, self._link(sign)) for sign in self.signs[1:])
+
+    def _link(self, sign: Sign) -> Link:
+        return Link(
+            tenant=self.tenant,
+            event=self.event,
+            rule=sign.rule,
+            first=self.first.pseudonym,
+            other=sign.identifier.pseudonym,
+            source=self.source,
+            seen_at=self.seen_at,
+        )
+
+    def newborn(self, identifier: Identifier) -> Entity:
+        """The entity this event makes for an identifier nobody has: the same on every redelivery.
+
+        Its id comes from the event, not from the identifier, so that a person can be split off later.
+        """
+        return Entity(
+            id=derived_id(self.event, f"entity/{identifier.pseudonym}"),
+            tenant=self.tenant,
+            born=self.seen_at,
+            claims=limited((identifier,)),
+            size=1,
+        )
+
+
+def sighting_of(event: EventPermitted, pseudonyms: Pseudonymizer) -> Sighting:
+    """What a permitted event says about who it belongs to."""
+    seen_at = int(event.received_at.timestamp() * 1000)
+    return Sighting(event.id, event.tenant, event.source, seen_at, signs_of(event, pseudonyms))
+
+
+@dataclass(slots=True)
+class Birth:
+    """A person first seen in this batch: an identifier and those that were seen together with that very one."""
+
+    entity: Entity
+    first: Identifier
+    others: dict[Identifier, None] = field(default_factory=dict)
+
+    def takes(self, identifiers: Sequence[Identifier]) -> bool:
+        """Add those it has not; False, and nothing added, if a limit forbids it."""
+        new = [i for i in identifiers if i != self.first and i not in self.others]
+        if self.entity.limit_against_new(new):
+            return False
+        self.entity = replace(self.entity.claiming(new), ver=self.entity.ver)
+        self.others.update(dict.fromkeys(new))
+        return True
+
+
+def births(sightings: Sequence[Sighting], known: Callable[[Identifier], bool]) -> list[Birth]:
+    """The persons made of identifiers that nobody has yet, so that they can be stored in one go.
+
+    A sighting that names somebody known, or would join two of these, is left to the unions. So is one that
+    reaches a person only through another identifier: were that one somebody else's by now, nothing would
+    hold the two together.
+    """
+    born: dict[Identifier, Birth] = {}
+    taken: set[Identifier] = set()
+    for sighting in sorted(sightings, key=lambda s: len(s.signs) == 1):  # who is seen alone joins nobody
+        identifiers = sighting.identifiers
+        if any(known(identifier) for identifier in identifiers):
+            continue
+        birth = born.get(sighting.first)
+        others = taken if birth is None else taken - birth.others.keys() - {birth.first}
+        if not others.isdisjoint(identifiers):
+            continue
+        birth = birth or Birth(sighting.newborn(sighting.first), sighting.first)
+        if birth.takes(identifiers):
+            born[sighting.first] = birth
+            taken.update(identifiers)
+    return list(born.values())

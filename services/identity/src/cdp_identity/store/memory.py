@@ -1,0 +1,79 @@
+"""The graph in this process, with the promises of the real store."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import TypeVar
+from uuid import UUID
+
+from cdp_identity.domain.entities import Entity, Link, Refusal
+from cdp_identity.store.ports import Pointer
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class MemoryGraphStore:
+    """See GraphStore."""
+
+    def __init__(self) -> None:
+        self.pointing: dict[str, Pointer] = {}
+        self.population: dict[UUID, Entity] = {}
+        self.evidence: dict[str, Link] = {}
+        self.refused: dict[str, Refusal] = {}
+
+    async def pointers(self, pseudonyms: Collection[str]) -> dict[str, UUID]:
+        """See GraphStore."""
+        return {i: pointer.entity for i, pointer in _found(self.pointing, pseudonyms).items()}
+
+    async def add_pointers(self, pointers: Sequence[Pointer]) -> set[str]:
+        """See GraphStore."""
+        return _add(self.pointing, {pointer.identifier.pseudonym: pointer for pointer in pointers})
+
+    async def repoint(self, moves: Sequence[tuple[str, UUID, UUID]]) -> None:
+        """See GraphStore."""
+        for pseudonym, old, new in moves:
+            pointer = self.pointing[pseudonym]
+            if pointer.entity == old:
+                self.pointing[pseudonym] = Pointer(pointer.identifier, pointer.tenant, new)
+
+    async def entities(self, ids: Collection[UUID]) -> dict[UUID, Entity]:
+        """See GraphStore."""
+        return _found(self.population, ids)
+
+    async def add_entities(self, entities: Sequence[Entity]) -> set[UUID]:
+        """See GraphStore."""
+        return _add(self.population, {entity.id: entity for entity in entities})
+
+    async def swap(self, entity: Entity) -> bool:
+        """See GraphStore."""
+        stored = self.population.get(entity.id)
+        if stored is None or stored.ver != entity.ver - 1:
+            return False
+        self.population[entity.id] = entity
+        return True
+
+    async def add_links(self, links: Sequence[Link]) -> None:
+        """See GraphStore."""
+        _add(self.evidence, {link.pair: link for link in links})
+
+    async def refusals(self, pairs: Collection[str]) -> dict[str, Refusal]:
+        """See GraphStore."""
+        return _found(self.refused, pairs)
+
+    async def add_refusals(self, refusals: Sequence[Refusal]) -> set[str]:
+        """See GraphStore."""
+        return _add(self.refused, {refusal.link.pair: refusal for refusal in refusals})
+
+    async def ping(self) -> None:
+        """See GraphStore."""
+
+
+def _found(stored: Mapping[K, V], keys: Collection[K]) -> dict[K, V]:
+    return {key: stored[key] for key in keys if key in stored}
+
+
+def _add(stored: dict[K, V], new: Mapping[K, V]) -> set[K]:
+    there = stored.keys() & new.keys()
+    stored.update((key, value) for key, value in new.items() if key not in there)
+    return there

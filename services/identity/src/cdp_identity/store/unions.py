@@ -1,0 +1,134 @@
+"""The union protocol: freeze, absorb, commit. Each step is one compare-and-set on one document.
+
+    freeze   the loser becomes `merging`: nothing can be added to it any more
+    absorb   the winner takes all that the loser holds; from here on the merge is a fact
+    commit   the loser becomes a redirect
+    roll back, instead of absorb, if the winner has meanwhile become one that it must not be part of
+
+Losers are always younger than winners, so redirects cannot form a circle. A worker that meets a `merging`
+entity finishes it, whoever began; so a crash anywhere leaves nothing that the next reader does not heal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator, Sequence
+from typing import Final
+from uuid import UUID
+
+from cdp_runtime.failures import Conflict
+
+from cdp_identity.domain.entities import Entity, Link, Refusal
+from cdp_identity.domain.identifiers import Identifier
+from cdp_identity.domain.sightings import Sighting
+from cdp_identity.store.ports import Pointer
+from cdp_identity.store.view import View
+
+ROUNDS: Final = 100
+
+
+def rounds() -> Iterator[int]:
+    """Tries under contention. Somebody wins each one, so running out means backing off: Conflict."""
+    yield from range(ROUNDS)
+    raise Conflict(f"{ROUNDS} compare-and-sets were lost in a row")
+
+
+class Unions:
+    """Joins what was seen together, within the limits. Safe to be stopped anywhere and begun again."""
+
+    def __init__(self, view: View) -> None:
+        self.view = view
+
+    async def connect(self, sighting: Sighting, refused: Container[str]) -> list[Refusal]:
+        """Bring all identifiers of a sighting to the person of the first one; say which limits forbade it.
+
+        Pairs in `refused` are known to be forbidden and left alone. An identifier that must stay apart
+        keeps its entity, or gets one of its own if it is new.
+        """
+        home = await self._home(sighting)
+        refusals: list[Refusal] = []
+        for identifier, link in sighting.links():
+            if link.pair in refused:
+                continue
+            if self.view.pointer(identifier) is None and await self.attach(home, (identifier,), sighting.tenant):
+                await self._bear(identifier, sighting)
+            if refusal := await self.join(home, self.where(identifier), link):
+                refusals.append(refusal)
+        return refusals
+
+    async def join(self, home: UUID, other: UUID, link: Link) -> Refusal | None:
+        """Make two entities one; None when they are, else why they must not be."""
+        for _ in rounds():
+            one, two = await self.settled(home), await self.settled(other)
+            if one.id == two.id:
+                return None
+            if limit := one.limit_against(two):
+                return Refusal(one.id, two.id, limit, link)
+            winner, loser = sorted((one, two), key=lambda entity: entity.age)
+            if await self.view.swap(loser.frozen(winner.id, link)):
+                await self.finish(loser.id)
+        raise AssertionError("rounds() raises")
+
+    async def attach(self, to: UUID, identifiers: Sequence[Identifier], tenant: str) -> str | None:
+        """Point new identifiers at a person; the limit that forbids it, if one does.
+
+        The person claims them first: what it becomes part of later knows of them. Another worker may point
+        one elsewhere in between; `join` then brings the two together.
+        """
+        for _ in rounds():
+            entity = await self.settled(to)
+            if limit := entity.limit_against_new(identifiers):
+                return limit
+            if await self.view.swap(entity.claiming(identifiers)):
+                await self.view.point([Pointer(identifier, tenant, entity.id) for identifier in identifiers])
+                return None
+        raise AssertionError("rounds() raises")
+
+    async def settled(self, entity_id: UUID) -> Entity:
+        """The active root. If it is on its way into another, it is brought there first."""
+        for _ in rounds():
+            entity = await self.view.root(entity_id)
+            if entity.state == "active":
+                return entity
+            await self.finish(entity.id)
+        raise AssertionError("rounds() raises")
+
+    async def finish(self, entity_id: UUID) -> None:
+        """Bring a merge to its end, by commit or by roll-back, whoever began it."""
+        for _ in rounds():
+            loser = await self.view.entity(entity_id)
+            if loser.state != "merging" or loser.into is None:
+                return
+            winner = await self.view.root(loser.into)
+            if winner.state == "merging":
+                await self.finish(winner.id)
+            elif winner.has_absorbed((loser.id,)):
+                await self.view.swap(loser.merged(winner.id))
+            elif winner.limit_against(loser):
+                await self.view.swap(loser.thawed())
+            else:
+                await self.view.swap(winner.absorbing(loser))
+
+    def where(self, identifier: Identifier) -> UUID:
+        """The entity of an identifier that has one."""
+        entity = self.view.pointer(identifier)
+        if entity is None:
+            raise LookupError("an identifier that was pointed at an entity is not stored")
+        return entity
+
+    async def _home(self, sighting: Sighting) -> UUID:
+        first = sighting.first
+        if self.view.pointer(first) is None and not await self._adopted(sighting):
+            await self._bear(first, sighting)
+        return (await self.settled(self.where(first))).id
+
+    async def _adopted(self, sighting: Sighting) -> bool:
+        for identifier in sighting.identifiers[1:]:
+            other = self.view.pointer(identifier)
+            if other and not await self.attach(other, (sighting.first,), sighting.tenant):
+                return True
+        return False
+
+    async def _bear(self, identifier: Identifier, sighting: Sighting) -> None:
+        entity = sighting.newborn(identifier)
+        await self.view.bear([entity])
+        await self.view.point([Pointer(identifier, sighting.tenant, entity.id)])

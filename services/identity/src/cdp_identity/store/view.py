@@ -1,0 +1,150 @@
+"""What one pass over the graph has read: each thing once, and nothing older than the pass."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+from cdp_identity.domain.entities import Entity
+from cdp_identity.domain.identifiers import Identifier
+from cdp_identity.store.ports import GraphStore, Pointer
+
+
+class PointerCache:
+    """The identifiers used last and where they pointed. A stale one is harmless: entities redirect for ever."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._pointers: OrderedDict[Identifier, UUID] = OrderedDict()
+
+    def get(self, identifier: Identifier) -> UUID | None:
+        """Where it pointed when it was last read, if that is remembered."""
+        entity = self._pointers.get(identifier)
+        if entity is not None:
+            self._pointers.move_to_end(identifier)
+        return entity
+
+    def put(self, identifier: Identifier, entity: UUID) -> None:
+        """Remember where it points."""
+        self._pointers[identifier] = entity
+        self._pointers.move_to_end(identifier)
+        if len(self._pointers) > self._size:
+            self._pointers.popitem(last=False)
+
+
+class View:
+    """Pointers and entities of one pass, read through to the store.
+
+    Pointers may come from the cache. Entities never do, and are always read after the pointers that lead to
+    them, and a root is read again if it does not know of a redirect on the way to it. So a root always tells
+    every merge that its identifiers have gone through, whoever finished it.
+    """
+
+    def __init__(self, store: GraphStore, cache: PointerCache) -> None:
+        self._store = store
+        self._cache = cache
+        self._pointers: dict[Identifier, UUID] = {}
+        self._entities: dict[UUID, Entity] = {}
+
+    async def load(self, identifiers: Iterable[Identifier]) -> None:
+        """Read what leads from these identifiers to their roots: one trip each for pointers and entities.
+
+        Each redirect on the way costs a trip for all of them together.
+        """
+        unread: list[Identifier] = []
+        for identifier in dict.fromkeys(identifiers):
+            entity = self._cache.get(identifier)
+            if entity is None:
+                unread.append(identifier)
+            else:
+                self._pointers[identifier] = entity
+        await self._read_pointers(unread)
+        await self._read_entities(self._pointers.values())
+
+    def pointer(self, identifier: Identifier) -> UUID | None:
+        """Where the identifier points; None if it is new."""
+        return self._pointers.get(identifier)
+
+    async def entity(self, entity_id: UUID) -> Entity:
+        """An entity as it was when this pass read it."""
+        if entity_id not in self._entities:
+            await self._read_entities((entity_id,))
+        return self._entities[entity_id]
+
+    async def root(self, entity_id: UUID) -> Entity:
+        """Where the redirects lead: an active entity, or one on its way into another."""
+        trail: list[UUID] = []
+        entity = await self.entity(entity_id)
+        while entity.into and entity.state == "merged":
+            trail.append(entity.id)
+            entity = await self.entity(entity.into)
+        if trail and not entity.has_absorbed(trail):  # read before the merges that lead to it
+            self.forget((entity.id,))
+            return await self.root(entity.id)
+        return entity
+
+    async def swap(self, entity: Entity) -> bool:
+        """Compare and set; who loses reads the entity again when it is next asked for."""
+        if await self._store.swap(entity):
+            self._entities[entity.id] = entity
+            return True
+        self.forget((entity.id,))
+        return False
+
+    async def bear(self, entities: Sequence[Entity]) -> set[UUID]:
+        """Store new entities; those that were there already are returned and will be read."""
+        there = await self._store.add_entities(entities)
+        self._entities.update((entity.id, entity) for entity in entities if entity.id not in there)
+        return there
+
+    async def point(self, pointers: Sequence[Pointer]) -> None:
+        """Point new identifiers. Whom another worker has pointed meanwhile stays there, and is read."""
+        if not pointers:
+            return
+        there = await self._store.add_pointers(pointers)
+        lost: list[Identifier] = []
+        for pointer in pointers:
+            if pointer.identifier.pseudonym in there:
+                lost.append(pointer.identifier)
+            else:
+                self._remember(pointer.identifier, pointer.entity)
+        await self._read_pointers(lost)
+        self.forget(self._pointers[identifier] for identifier in lost)
+
+    def forget(self, ids: Iterable[UUID]) -> None:
+        """Read these entities again when they are next asked for."""
+        for entity_id in ids:
+            self._entities.pop(entity_id, None)
+
+    async def compress(self) -> None:
+        """Point every identifier of this pass straight at its root, so that the next pass is one hop."""
+        moves: list[tuple[str, UUID, UUID]] = []
+        for identifier, entity in self._pointers.items():
+            root = await self.root(entity)
+            if root.id != entity:
+                moves.append((identifier.pseudonym, entity, root.id))
+                self._cache.put(identifier, root.id)
+        if moves:
+            await self._store.repoint(moves)
+
+    async def _read_pointers(self, identifiers: Sequence[Identifier]) -> None:
+        if not identifiers:
+            return
+        found = await self._store.pointers([identifier.pseudonym for identifier in identifiers])
+        for identifier in identifiers:
+            if identifier.pseudonym in found:
+                self._remember(identifier, found[identifier.pseudonym])
+
+    async def _read_entities(self, ids: Iterable[UUID]) -> None:
+        wanted = set(ids) - self._entities.keys()
+        while wanted:
+            found = await self._store.entities(wanted)
+            if len(found) < len(wanted):
+                raise LookupError("an identifier or a redirect leads to an entity that is not stored")
+            self._entities.update(found)
+            wanted = {entity.into for entity in found.values() if entity.into} - self._entities.keys()
+
+    def _remember(self, identifier: Identifier, entity: UUID) -> None:
+        self._pointers[identifier] = entity
+        self._cache.put(identifier, entity)

@@ -1,0 +1,61 @@
+"""Events and sightings in few words: `u1` is a user, `e1` an e-mail address, `d1` a device."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any, Final
+from uuid import uuid5
+
+from cdp_contracts.envelope import NAMESPACE
+from cdp_contracts.events_v1 import Decision, Event, EventPermitted, EventType
+from cdp_identity.domain.facts import Resolution
+from cdp_identity.domain.identifiers import Identifier, Kind, Sign
+from cdp_identity.domain.sightings import Sighting
+from cdp_identity.store import GraphStore, IdentityGraph
+from cdp_runtime.pseudonyms import Pseudonymizer
+
+START: Final = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
+PSEUDONYMS: Final = Pseudonymizer(b"a pepper for tests only")
+KINDS: Final[dict[str, Kind]] = {"u": "user_id", "e": "email", "d": "anonymous_id"}
+
+
+def ident(name: str, tenant: str = "acme") -> Identifier:
+    """The identifier of a short name."""
+    kind = KINDS[name[0]]
+    return Identifier(kind, PSEUDONYMS.of(tenant, kind, name))
+
+
+class Sightings:
+    """Builds sightings, each a second after the one before: see("u1", "d1")."""
+
+    def __init__(self) -> None:
+        self._numbers = count()
+
+    def __call__(self, *names: str, tenant: str = "acme") -> Sighting:
+        number = next(self._numbers)
+        seen_at = int(START.timestamp() * 1000) + number * 1000
+        signs = tuple(Sign(ident(name, tenant)) for name in names)
+        return Sighting(uuid5(NAMESPACE, f"event-{number}"), tenant, "web", seen_at, signs)
+
+
+def permitted(number: int = 0, *, type: EventType = "track", tenant: str = "acme", **said: Any) -> EventPermitted:  # noqa: A002
+    """The n-th event, which says these things about who it belongs to."""
+    at = START + timedelta(seconds=number)
+    device = said.get("anonymous_id") or said.get("user_id") or "nobody"
+    return EventPermitted(
+        tenant=tenant,
+        id=uuid5(NAMESPACE, f"{tenant}-{number}"),
+        message_id=f"message-{number}",
+        occurred_at=at,
+        received_at=at,
+        subject=PSEUDONYMS.of(tenant, "anonymous_id", device),
+        source="web",
+        event=Event(type=type, name="Product Viewed", **said),
+        decision=Decision(purposes=("analytics",), jurisdiction="EU", policy="main", policy_version=1),
+    )
+
+
+async def resolve(store: GraphStore, *sightings: Sighting) -> list[Resolution]:
+    """By a worker that remembers nothing, one sighting a batch."""
+    return [(await IdentityGraph(store).resolve([sighting]))[0] for sighting in sightings]

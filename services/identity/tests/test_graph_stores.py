@@ -1,0 +1,100 @@
+"""One suite for the graph in memory and the graph on MongoDB's wire."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from uuid import uuid4
+
+import pytest
+from cdp_identity.domain.entities import Refusal
+from cdp_identity.store import GraphStore, Pointer
+from cdp_identity.store.mongo import MongoGraphStore
+from cdp_runtime.settings import MongoSettings
+from identity_builders import Sightings, ident
+from pymongo.errors import ServerSelectionTimeoutError
+
+
+@pytest.fixture
+def see() -> Sightings:
+    return Sightings()
+
+
+async def test_pointers_are_added_once(store: GraphStore) -> None:
+    first, second = uuid4(), uuid4()
+    d1, d2, d3 = ident("d1"), ident("d2"), ident("d3")
+    assert await store.add_pointers([Pointer(d1, "acme", first)]) == set()
+    again = [Pointer(identifier, "acme", second) for identifier in (d2, d1, d3)]
+    assert await store.add_pointers(again) == {d1.pseudonym}
+    found = await store.pointers([d1.pseudonym, d2.pseudonym, d3.pseudonym, "unknown"])
+    assert found == {d1.pseudonym: first, d2.pseudonym: second, d3.pseudonym: second}
+
+
+async def test_a_pointer_moves_only_from_where_it_was(store: GraphStore) -> None:
+    old, new, other = uuid4(), uuid4(), uuid4()
+    pointers = [Pointer(ident(name), "acme", old) for name in ("d1", "d2")]
+    await store.add_pointers(pointers)
+    d1, d2 = (pointer.identifier.pseudonym for pointer in pointers)
+    await store.repoint([(d1, old, new), (d2, other, new)])
+    assert await store.pointers([d1, d2]) == {d1: new, d2: old}
+
+
+async def test_an_entity_comes_back_as_it_was_stored(store: GraphStore, see: Sightings) -> None:
+    ((_, link),) = see("u1", "d1").links()
+    ada = see("u1").newborn(ident("u1")).claiming([ident("e1"), ident("e2")])
+    device = see("d1").newborn(ident("d1")).frozen(ada.id, link)
+    whole = ada.absorbing(device)
+    assert await store.add_entities([whole, device]) == set()
+    assert await store.entities([whole.id, device.id, uuid4()]) == {whole.id: whole, device.id: device}
+
+
+async def test_entities_are_added_once(store: GraphStore, see: Sightings) -> None:
+    ada, device = see("u1").newborn(ident("u1")), see("d1").newborn(ident("d1"))
+    await store.add_entities([ada])
+    assert await store.add_entities([replace(ada, size=7), device]) == {ada.id}
+    assert (await store.entities([ada.id]))[ada.id] == ada
+
+
+async def test_a_swap_wins_only_over_the_version_before(store: GraphStore, see: Sightings) -> None:
+    ada = see("u1").newborn(ident("u1"))
+    assert not await store.swap(ada.claiming([ident("e1")]))
+    await store.add_entities([ada])
+    one, two = ada.claiming([ident("e1")]), ada.claiming([ident("e2")])
+    assert await store.swap(one)
+    assert not await store.swap(two)
+    assert await store.swap(one.claiming([ident("e2")]))
+    assert (await store.entities([ada.id]))[ada.id].claims == {ident("u1"), ident("e1"), ident("e2")}
+
+
+async def test_only_one_of_many_swaps_at_once_wins(store: GraphStore, see: Sightings) -> None:
+    ada = see("u1").newborn(ident("u1"))
+    await store.add_entities([ada])
+    won = await asyncio.gather(*(store.swap(ada.claiming([ident(f"d{n}")])) for n in range(10)))
+    assert won.count(True) == 1
+
+
+async def test_refusals_keep_the_first_that_was_noted(store: GraphStore, see: Sightings) -> None:
+    ((_, link),) = see("u1", "d1").links()
+    first = Refusal(uuid4(), uuid4(), "user_id:1", link)
+    assert await store.add_refusals([first]) == set()
+    assert await store.add_refusals([replace(first, limit="email:5")]) == {link.pair}
+    assert await store.refusals([link.pair, "unknown"]) == {link.pair: first}
+
+
+async def test_links_may_be_appended_twice(store: GraphStore, see: Sightings) -> None:
+    links = [link for _, link in see("u1", "d1", "d2").links()]
+    await store.add_links(links[:1])
+    await store.add_links([*links, *links])
+
+
+async def test_ping(store: GraphStore) -> None:
+    await store.ping()
+
+
+async def test_a_store_that_is_away_says_so() -> None:
+    store = MongoGraphStore(MongoSettings(url="mongodb://127.0.0.1:9", timeout_seconds=0.1))
+    with pytest.raises(ServerSelectionTimeoutError):
+        await store.pointers(["x"])
+    with pytest.raises(ServerSelectionTimeoutError):
+        await store.ping()
+    await store.close()

@@ -1,0 +1,142 @@
+"""The resolver on the bus: what goes out for what comes in, through crashes and replays."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from cdp_contracts.envelope import derived_id
+from cdp_contracts.topics import (
+    EVENTS_PERMITTED,
+    EVENTS_RESOLVED,
+    IDENTITIES_MERGE_REFUSED,
+    IDENTITIES_MERGED,
+    Topic,
+)
+from cdp_identity.handlers import stages
+from cdp_identity.store import GraphStore, IdentityGraph, MemoryGraphStore
+from cdp_testkit import Action, Crash, LocalBus
+from identity_builders import PSEUDONYMS, Sightings, ident, permitted
+
+FACTS = (EVENTS_RESOLVED, IDENTITIES_MERGED, IDENTITIES_MERGE_REFUSED)
+STORY = [
+    permitted(0, anonymous_id="phone"),
+    permitted(1, anonymous_id="laptop"),
+    permitted(2, type="identify", user_id="ada", anonymous_id="phone", traits={"email": "ada@lovelace.org"}),
+    permitted(3, type="identify", user_id="ada", anonymous_id="laptop"),
+    permitted(4, type="identify", user_id="bob", anonymous_id="laptop"),
+    permitted(5, user_id="bob"),
+    permitted(6, type="alias", user_id="bob", previous_id="watch"),
+    permitted(7, anonymous_id="watch"),
+]
+
+
+def told(bus: LocalBus, topics: Sequence[Topic[Any]] = FACTS) -> dict[object, object]:
+    """Every fact by its id; the same id must never say two different things."""
+    facts: dict[object, object] = {}
+    for topic in topics:
+        for message in bus.messages(topic):
+            assert facts.setdefault(message.id, message) == message
+    return facts
+
+
+async def run(bus: LocalBus, max_records: int) -> None:
+    bus.max_records = max_records
+    await bus.drain()
+
+
+@pytest.fixture
+def bus() -> LocalBus:
+    bus = LocalBus()
+    bus.attach("identity-resolver", stages(IdentityGraph(MemoryGraphStore()), PSEUDONYMS))
+    return bus
+
+
+async def test_a_day_of_two_people(bus: LocalBus) -> None:
+    for event in STORY:
+        await bus.publish(EVENTS_PERMITTED, event)
+        await bus.drain()
+    resolved = {message.message_id: message for message in bus.messages(EVENTS_RESOLVED)}
+    phone, laptop, ada, joined, bob, bob_again, alias, watch = (resolved[event.message_id] for event in STORY)
+    assert phone.profile_id == ada.profile_id == joined.profile_id
+    assert bob.profile_id == bob_again.profile_id == alias.profile_id == watch.profile_id != ada.profile_id
+    assert joined.part == PSEUDONYMS.of("acme", "user_id", "ada")
+    assert watch.part == PSEUDONYMS.of("acme", "anonymous_id", "watch")
+    assert joined.event == STORY[3].event
+    assert joined.id == derived_id(STORY[3].id, "resolved")
+
+    (merged,) = bus.messages(IDENTITIES_MERGED)
+    assert (merged.profile_id, merged.absorbed) == (phone.profile_id, laptop.profile_id)
+    assert (merged.message_id, merged.evidence.rule, merged.evidence.source) == ("message-3", "same-event", "web")
+
+    (refused,) = bus.messages(IDENTITIES_MERGE_REFUSED)
+    assert (refused.profile_id, refused.other) == (bob.profile_id, ada.profile_id)
+    assert refused.limit == "user_id:1"
+    assert {record.key for record in bus.raw(EVENTS_RESOLVED.name)} == {
+        str(profile).encode() for profile in (ada.profile_id, laptop.profile_id, bob.profile_id)
+    }
+
+
+async def test_every_message_is_accounted_for_and_comes_out_valid(bus: LocalBus) -> None:
+    await bus.publish(EVENTS_PERMITTED, *STORY)
+    await bus.drain()
+    assert len(bus.messages(EVENTS_RESOLVED)) == len(STORY)
+    assert not bus.dead_letters(EVENTS_PERMITTED, "identity")
+
+
+async def test_a_replay_says_the_same_again(bus: LocalBus) -> None:
+    await bus.publish(EVENTS_PERMITTED, *STORY)
+    await bus.drain()
+    before = told(bus)
+    bus.redeliver()
+    await bus.drain()
+    after = told(bus)
+    assert after.keys() == before.keys()
+
+
+@pytest.mark.parametrize("emitted", range(10))
+@pytest.mark.parametrize("max_records", [1, 500])
+async def test_a_crash_between_two_messages_loses_and_changes_no_fact(
+    bus: LocalBus, emitted: int, max_records: int
+) -> None:
+    await bus.publish(EVENTS_PERMITTED, *STORY)
+    seen: list[Action] = []
+
+    def script(action: Action) -> None:
+        seen.append(action)
+        if sum(a.what in {"emitted", "committed"} for a in seen) > emitted:
+            bus.script = None
+            raise Crash
+
+    bus.script = script
+    with pytest.raises(Crash):
+        await run(bus, max_records)
+    await run(bus, max_records)
+    assert {message.message_id for message in bus.messages(EVENTS_RESOLVED)} == {e.message_id for e in STORY}
+    smooth = LocalBus()
+    smooth.attach("identity-resolver", stages(IdentityGraph(MemoryGraphStore()), PSEUDONYMS))
+    await smooth.publish(EVENTS_PERMITTED, *STORY)
+    await run(smooth, max_records)
+    assert told(bus, FACTS[1:]) == told(smooth, FACTS[1:])
+
+
+async def test_workers_at_once_on_one_store_come_to_one_person(store: GraphStore) -> None:
+    """The same logins in six orders, at once: whoever wins each race, nothing is lost and all is told."""
+    see, dice = Sightings(), random.Random(7)
+    stream = [see(f"d{n}") for n in range(6)] + [see("u1", f"d{n}", "e1") for n in range(6)]
+    orders = [dice.sample(stream, len(stream)) for _ in range(6)]
+
+    async def work(order: list[object]) -> list[object]:
+        graph = IdentityGraph(store)
+        return [resolution for sighting in order for resolution in await graph.resolve([sighting])]
+
+    tellings = await asyncio.gather(*(work(order) for order in orders))
+    merges = {merge for telling in tellings for resolution in telling for merge in resolution.merges}
+    again = await IdentityGraph(store).resolve(stream)
+    assert len({resolution.profile_id for resolution in again}) == 1
+    root = (await store.entities([again[0].profile_id]))[again[0].profile_id]
+    assert set(root.absorbed) == merges
+    assert root.claims == {ident("u1"), ident("e1")}

@@ -1,0 +1,117 @@
+"""The union protocol under every kind of interleaving, and the proof that the simulation would notice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+from uuid import UUID
+
+import pytest
+from cdp_identity.domain.entities import Link, Refusal
+from cdp_identity.domain.identifiers import Identifier
+from cdp_identity.store import Pointer
+from cdp_identity.store import graph as graph_module
+from cdp_identity.store.unions import Unions, rounds
+from cdp_runtime.failures import Conflict
+from identity_simulator import check, random_world, run
+
+SCHEDULES: Final = 2000
+PARTS: Final = 4
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_random_schedules_with_crashes_and_two_workers_on_one_partition(part: int) -> None:
+    per_part = SCHEDULES // PARTS
+    merges = refusals = 0
+    for seed in range(part * per_part, (part + 1) * per_part):
+        world = random_world(seed)
+        run(world, crashes=seed % 2 == 0)
+        try:
+            check(world)
+        except AssertionError as error:
+            error.add_note(f"seed {seed}")
+            raise
+        merges += sum(entity.state == "merged" for entity in world.store.population.values())
+        refusals += len(world.store.refused)
+    assert merges > per_part // 4, "the schedules must be worth their time"
+    assert refusals > per_part // 4
+
+
+class NoFreeze(Unions):
+    """Absorbs a loser that others may still be adding to."""
+
+    async def join(self, home: UUID, other: UUID, link: Link) -> Refusal | None:
+        for _ in rounds():
+            one, two = await self.settled(home), await self.settled(other)
+            if one.id == two.id:
+                return None
+            if limit := one.limit_against(two):
+                return Refusal(one.id, two.id, limit, link)
+            winner, loser = sorted((one, two), key=lambda entity: entity.age)
+            frozen = loser.frozen(winner.id, link)
+            if await self.view.swap(winner.absorbing(frozen)):
+                while not await self.view.swap((await self.view.entity(loser.id)).merged(winner.id)):
+                    pass
+        raise AssertionError
+
+
+class Unordered(Unions):
+    """Lets whoever comes first survive, instead of the oldest."""
+
+    async def join(self, home: UUID, other: UUID, link: Link) -> Refusal | None:
+        for _ in rounds():
+            one, two = await self.settled(home), await self.settled(other)
+            if one.id == two.id:
+                return None
+            if limit := one.limit_against(two):
+                return Refusal(one.id, two.id, limit, link)
+            if await self.view.swap(two.frozen(one.id, link)):
+                await self.finish(two.id)
+        raise AssertionError
+
+
+class NoRollBack(Unions):
+    """Absorbs a frozen entity whatever the winner has become."""
+
+    async def finish(self, entity_id: UUID) -> None:
+        for _ in rounds():
+            loser = await self.view.entity(entity_id)
+            if loser.state != "merging" or loser.into is None:
+                return
+            winner = await self.view.root(loser.into)
+            if winner.state == "merging":
+                await self.finish(winner.id)
+            elif winner.has_absorbed((loser.id,)):
+                await self.view.swap(loser.merged(winner.id))
+            else:
+                await self.view.swap(winner.absorbing(loser))
+
+
+class AttachFirst(Unions):
+    """Points a new identifier at an entity that has not claimed it."""
+
+    async def attach(self, to: UUID, identifiers: Sequence[Identifier], tenant: str) -> str | None:
+        entity = await self.settled(to)
+        if limit := entity.limit_against_new(identifiers):
+            return limit
+        await self.view.point([Pointer(identifier, tenant, entity.id) for identifier in identifiers])
+        for _ in rounds():
+            entity = await self.settled(to)
+            if await self.view.swap(entity.claiming(identifiers)):
+                return None
+        raise AssertionError
+
+
+@pytest.mark.parametrize("mutant", [NoFreeze, Unordered, NoRollBack, AttachFirst])
+def test_the_simulation_finds_a_protocol_with_a_step_left_out(
+    mutant: type[Unions], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(graph_module, "Unions", mutant)
+    for seed in range(SCHEDULES):
+        world = random_world(seed)
+        try:
+            run(world, crashes=seed % 2 == 0)
+            check(world)
+        except (AssertionError, Conflict, RecursionError):
+            return
+    pytest.fail("the mutant survived")
