@@ -101,7 +101,9 @@ class Decision(Contract):
     """What the gate decided, and on what ground."""
 
     purposes: tuple[Purpose, ...] = Field(description="the purposes the event may be used for")
-    basis: dict[Purpose, str] = Field(default_factory=dict, description="granted, default or gpc, per purpose")
+    basis: dict[Purpose, str] = Field(
+        default_factory=dict, description="per purpose: granted or default where it is allowed, else why not"
+    )
     jurisdiction: str
     policy: str
     policy_version: int
@@ -113,7 +115,7 @@ class EventWithheld(Message):
     subject: Pseudonym
     source: str
     purposes: tuple[Purpose, ...] = Field(description="the purposes that were missing")
-    reason: str = Field(description="a code: not-asked, denied, withdrawn, gpc or unparsable")
+    reason: str = Field(description="a code: not-asked, denied, withdrawn, gpc, unparsable or no-policy")
 
 
 class EventPermitted(EventValidated):
