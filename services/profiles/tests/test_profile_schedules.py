@@ -26,7 +26,7 @@ from cdp_runtime.failures import Conflict
 from cdp_runtime.transport import Incoming
 
 PEOPLE = [f"person {n}" for n in range(5)]  # the oldest first
-SCHEDULES = 1500
+SCHEDULES = 800
 
 
 @types.coroutine

@@ -26,12 +26,8 @@ def breached(limits: Limits, profile: Profile, identifier: str, event: Part) -> 
     A full profile still takes events that bring no new name.
     """
     joined = profile.joined
-    new_part = PartKey(profile.profile_id, identifier) not in profile.parts
-    sizes = [len(name.encode()) + len(trait.text.encode()) for name, trait in event.traits.items()]
-    if any(size > limits.trait_bytes for size in sizes):
-        return "trait-too-large"
-    if sizes and profile.size + sum(sizes) > limits.total_bytes:
-        return "profile-too-large"
+    if event.traits and (reason := _traits_too_large(limits, profile, event)):
+        return reason
     for reason, limit, known, new in (
         ("too-many-traits", limits.traits, joined.traits.keys(), event.traits.keys()),
         ("too-many-counters", limits.counters, joined.counters.keys(), event.counters.keys()),
@@ -39,4 +35,12 @@ def breached(limits: Limits, profile: Profile, identifier: str, event: Part) -> 
     ):
         if not new <= known and len(known | new) > limit:
             return reason
+    new_part = PartKey(profile.profile_id, identifier) not in profile.parts
     return "too-many-parts" if new_part and len(profile.parts) >= limits.parts else None
+
+
+def _traits_too_large(limits: Limits, profile: Profile, event: Part) -> str | None:
+    sizes = [len(name.encode()) + len(trait.text.encode()) for name, trait in event.traits.items()]
+    if max(sizes) > limits.trait_bytes:
+        return "trait-too-large"
+    return "profile-too-large" if profile.size + sum(sizes) > limits.total_bytes else None

@@ -119,8 +119,8 @@ def _moved(absorbed: Profile) -> Iterator[tuple[str, float, JsonValue]]:
 
 
 def _remembered(profile: Profile) -> Iterator[tuple[str, float, Outcome]]:
-    for message_id, at, remembered in profile.recent.dump():
-        yield ENTRY.validate_python((message_id, at, remembered))
+    for message_id, at, remembered in RECENT.validate_python(profile.recent.dump()):
+        yield message_id, at, Outcome.parse(remembered)
 
 
-ENTRY: Final[TypeAdapter[tuple[str, float, Outcome]]] = TypeAdapter(tuple[str, float, Outcome])
+RECENT: Final = TypeAdapter(list[tuple[str, float, str]])

@@ -20,6 +20,7 @@ from pydantic import JsonValue
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND: Final = timedelta(microseconds=1)
 GONE: Final = "null"
+ENCODER: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 def micros(instant: datetime) -> int:
@@ -34,7 +35,7 @@ def instant(at: int) -> datetime:
 
 def canonical(value: JsonValue) -> str:
     """The one JSON text of a value: what BSON cannot hold (deep, huge or oddly keyed) is text to it."""
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return ENCODER.encode(value)
 
 
 class Trait(NamedTuple):

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from cdp_runtime.records import Record, State
 from pydantic import JsonValue, TypeAdapter
 
-from cdp_profiles.domain.parts import Joined, Part, PartKey, Parts, Trait, changed_traits, join
+from cdp_profiles.domain.parts import ENCODER, Joined, Part, PartKey, Parts, Trait, changed_traits, join
 from cdp_profiles.domain.state import parts_of, state_of
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Final = 1
 
 
 class Outcome(NamedTuple):
@@ -28,17 +28,17 @@ class Outcome(NamedTuple):
     counter: str | None = None
     home: str | None = None
 
-    def dump(self) -> JsonValue:
-        """As a record remembers it."""
-        return [self.revision, [*self.traits], self.part, self.counter, self.home]
+    def dump(self) -> str:
+        """As a record remembers it: one short text, for a record holds many."""
+        return ENCODER.encode(self)
 
     @classmethod
     def parse(cls, remembered: JsonValue) -> Outcome:
         """The inverse of `dump`."""
-        return OUTCOME.validate_python(remembered)
+        return OUTCOME.validate_json(str(remembered))
 
 
-OUTCOME: TypeAdapter[Outcome] = TypeAdapter(Outcome)
+OUTCOME: Final = TypeAdapter(Outcome)
 
 
 def record_id(tenant: str, profile_id: UUID | str) -> str:

@@ -1,0 +1,86 @@
+"""What goes wrong for a reader, always in one shape: a code for programs and a message for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+
+class ProblemView(BaseModel):
+    """An answer that is no profile."""
+
+    code: str = Field(description="for programs, such as not-found")
+    message: str = Field(description="for people; holds no personal data")
+    profiles: tuple[UUID, ...] | None = Field(default=None, description="with code ambiguous: the candidates")
+
+
+class Problem(Exception):  # noqa: N818  # an answer, not a defect
+    """Answer with this instead."""
+
+    def __init__(self, status: int, view: ProblemView, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(view.code)
+        self.status = status
+        self.view = view
+        self.headers = headers
+
+
+def unauthorized() -> Problem:
+    """No token, or one that nobody was given."""
+    view = ProblemView(code="unauthorized", message="send a read token as Authorization: Bearer <token>")
+    return Problem(401, view, {"WWW-Authenticate": "Bearer"})
+
+
+def not_found() -> Problem:
+    """No such profile, as far as this reader may know."""
+    return Problem(404, ProblemView(code="not-found", message="no profile has this id or identifier"))
+
+
+def one_identifier() -> Problem:
+    """None or several identifiers were asked for."""
+    return Problem(400, ProblemView(code="one-identifier", message="give one of user_id, anonymous_id and email"))
+
+
+def ambiguous(profiles: tuple[UUID, ...]) -> Problem:
+    """Several people share the identifier."""
+    message = f"{len(profiles)} profiles have this identifier: read one by its id"
+    return Problem(409, ProblemView(code="ambiguous", message=message, profiles=profiles))
+
+
+def unavailable() -> Problem:
+    """The store is away."""
+    message = "profiles cannot be read at the moment: try again"
+    return Problem(503, ProblemView(code="unavailable", message=message), {"Retry-After": "5"})
+
+
+def answer_problems(api: FastAPI) -> None:
+    """Answer every problem in the one shape, also those of the framework."""
+
+    async def problem(_: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, Problem)  # noqa: S101  # registered for nothing else
+        return _answer(error.status, error.view, error.headers)
+
+    async def invalid(_: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, RequestValidationError)  # noqa: S101
+        first = error.errors()[0]
+        return _answer(422, ProblemView(code="invalid", message=f"{first['loc'][-1]}: {first['msg']}"))
+
+    async def other(_: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, HTTPException)  # noqa: S101
+        code = {404: "no-such-route", 405: "method-not-allowed"}.get(error.status_code, "failed")
+        return _answer(error.status_code, ProblemView(code=code, message=str(error.detail)), error.headers)
+
+    api.add_exception_handler(Problem, problem)
+    api.add_exception_handler(RequestValidationError, invalid)
+    api.add_exception_handler(HTTPException, other)
+
+
+def _answer(status: int, view: ProblemView, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    return JSONResponse(
+        view.model_dump(mode="json", exclude_none=True), status_code=status, headers=dict(headers or {})
+    )

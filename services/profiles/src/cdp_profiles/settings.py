@@ -1,0 +1,81 @@
+"""Every knob of the profiles service. A bad value fails at start and names the variable."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Literal, TypeAlias
+
+from cdp_contracts.envelope import Tenant
+from cdp_runtime.pseudonyms import Pseudonymizer
+from cdp_runtime.settings import CONFIG, KafkaSettings, MongoSettings, PrivacySettings
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from cdp_profiles.domain.limits import Limits
+
+Role: TypeAlias = Literal["full", "masked"]
+
+
+class ReadToken(BaseModel):
+    """A bearer token, the tenant whose profiles it opens, and whether it shows the values of traits."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    token: SecretStr = Field(min_length=8)
+    tenant: Tenant
+    role: Role = "full"
+
+
+def parse_tokens(value: object) -> object:
+    """Read the setting's JSON. What is wrong is told without the text, for it holds secrets."""
+    if not isinstance(value, str):
+        return value
+    try:
+        grants = json.loads(value or "{}")
+    except ValueError:
+        raise ValueError("must be JSON") from None
+    if not isinstance(grants, dict):
+        raise ValueError("must be a JSON object of tokens")  # noqa: TRY004  # what pydantic reports
+    return tuple(
+        {"token": token, **(grant if isinstance(grant, dict) else {"tenant": grant})}
+        for token, grant in grants.items()
+    )
+
+
+class Settings(BaseSettings):
+    """The settings of both roles."""
+
+    model_config = SettingsConfigDict(**CONFIG, env_prefix="CDP_PROFILES_", hide_input_in_errors=True)
+
+    kafka: KafkaSettings = Field(default_factory=KafkaSettings)
+    mongo: MongoSettings = Field(default_factory=MongoSettings)
+    privacy: PrivacySettings = Field(default_factory=PrivacySettings)
+    read_tokens: Annotated[tuple[ReadToken, ...], NoDecode, BeforeValidator(parse_tokens)] = Field(
+        default=(),
+        description='JSON: {"<token>": "<tenant>"} or {"<token>": {"tenant": ..., "role": "full" or "masked"}}; '
+        "without any, nobody may read",
+    )
+    read_seconds: float = Field(default=2, gt=0, description="time for the store to answer a reader")
+    max_traits: int = Field(default=500, ge=1, description="traits on a profile")
+    max_trait_bytes: int = Field(default=8 * 1024, ge=1, description="bytes of a trait's name and JSON value")
+    max_parts: int = Field(default=1000, ge=1, description="identifiers that attributed events to a profile")
+    max_counters: int = Field(default=1000, ge=1, description="event names counted on a profile")
+    max_identifiers: int = Field(default=1000, ge=1, description="identifiers seen on a profile's events")
+    max_total_bytes: int = Field(default=4 * 1024 * 1024, ge=1, description="bytes of all traits of all parts")
+
+    @property
+    def limits(self) -> Limits:
+        """How big a profile may grow."""
+        return Limits(
+            traits=self.max_traits,
+            trait_bytes=self.max_trait_bytes,
+            parts=self.max_parts,
+            counters=self.max_counters,
+            identifiers=self.max_identifiers,
+            total_bytes=self.max_total_bytes,
+        )
+
+    @property
+    def pseudonyms(self) -> Pseudonymizer:
+        """Turns identifiers into what they are looked up by."""
+        return Pseudonymizer(self.privacy.pepper.get_secret_value().encode())
