@@ -18,6 +18,7 @@ from pymongo import InsertOne, ReplaceOne
 from pymongo.errors import BulkWriteError
 
 from cdp_runtime.failures import Conflict
+from cdp_runtime.mongo import found
 
 State: TypeAlias = dict[str, Any]  # what BSON can hold
 D = TypeVar("D", State, State | None)
@@ -182,8 +183,8 @@ class MongoRecords(Generic[R]):
     async def load(self, ids: Iterable[str]) -> dict[str, R]:
         """See Records."""
         wanted = list(dict.fromkeys(ids))
-        found = {d["_id"]: d async for d in self.collection.find({"_id": {"$in": wanted}})} if wanted else {}
-        return {i: restored(self._kind, i, found.get(i)) for i in wanted}
+        documents = await found(self.collection, wanted)
+        return {i: restored(self._kind, i, documents.get(i)) for i in wanted}
 
     async def save(self, records: Mapping[str, R]) -> None:
         """See Records."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import Any, Final, TypeAlias
+from typing import Final
 from uuid import UUID
 
+from cdp_runtime.mongo import Document, found
 from cdp_runtime.settings import MongoSettings
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection
 from pymongo import ASCENDING, UpdateOne
@@ -15,8 +16,8 @@ from cdp_identity.domain.entities import Entity, Link, Merge, Refusal
 from cdp_identity.domain.identifiers import Identifier
 from cdp_identity.store.ports import Pointer
 
-Document: TypeAlias = dict[str, Any]  # BSON, as the driver takes and gives it
 DUPLICATE_KEY: Final = 11000
+CONNECTIONS: Final = 8
 
 
 class MongoGraphStore:
@@ -29,6 +30,7 @@ class MongoGraphStore:
             appname=f"cdp-{service}",
             serverSelectionTimeoutMS=milliseconds,
             socketTimeoutMS=milliseconds,
+            maxPoolSize=CONNECTIONS,
         )
         self._database = self._client[f"{settings.database_prefix}_{service}"]
         self._identifiers = self._database["identifiers"]
@@ -43,7 +45,7 @@ class MongoGraphStore:
 
     async def pointers(self, pseudonyms: Collection[str]) -> dict[str, UUID]:
         """See GraphStore."""
-        return {d["_id"]: UUID(d["entity"]) for d in await _found(self._identifiers, pseudonyms)}
+        return {key: UUID(d["entity"]) for key, d in (await found(self._identifiers, pseudonyms)).items()}
 
     async def add_pointers(self, pointers: Sequence[Pointer]) -> set[str]:
         """See GraphStore."""
@@ -61,8 +63,8 @@ class MongoGraphStore:
 
     async def entities(self, ids: Collection[UUID]) -> dict[UUID, Entity]:
         """See GraphStore."""
-        found = await _found(self._entities, [str(entity_id) for entity_id in ids])
-        return {entity.id: entity for entity in map(entity_of, found)}
+        documents = await found(self._entities, map(str, ids))
+        return {entity.id: entity for entity in map(entity_of, documents.values())}
 
     async def add_entities(self, entities: Sequence[Entity]) -> set[UUID]:
         """See GraphStore."""
@@ -82,7 +84,7 @@ class MongoGraphStore:
 
     async def refusals(self, pairs: Collection[str]) -> dict[str, Refusal]:
         """See GraphStore."""
-        return {d["_id"]: refusal_of(d) for d in await _found(self._refusals, pairs)}
+        return {key: refusal_of(d) for key, d in (await found(self._refusals, pairs)).items()}
 
     async def add_refusals(self, refusals: Sequence[Refusal]) -> set[str]:
         """See GraphStore."""
@@ -95,10 +97,6 @@ class MongoGraphStore:
     async def close(self) -> None:
         """Let go of the connections."""
         self._client.close()
-
-
-async def _found(collection: AsyncIOMotorCollection[Document], keys: Collection[str]) -> list[Document]:
-    return await collection.find({"_id": {"$in": list(keys)}}).to_list(None)
 
 
 async def _add(collection: AsyncIOMotorCollection[Document], documents: Iterable[Document]) -> set[str]:
