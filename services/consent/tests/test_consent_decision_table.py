@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import product
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -14,8 +15,6 @@ from cdp_consent.domain.ledger import Subject
 from cdp_consent.store import SubjectRecord
 from cdp_contracts.events_v1 import EventPermitted, EventValidated, EventWithheld
 from consent_builders import NOON, PSEUDONYMS, after, at, book, event, policy, signal
-from hypothesis import given
-from hypothesis import strategies as st
 
 GPC = ("analytics", "marketing")
 BOOK = book()
@@ -238,54 +237,12 @@ def test_a_withheld_event_leaves_nothing_personal_behind() -> None:
     assert sent.message_id == "e"
 
 
-names = st.sampled_from(["Analytics", "C0002", "analytics", "Advertising", "Weather"])
-events = st.builds(
-    lambda place, gpc, choices, unparsable, kind: event(
-        "e", 3, user="ann", place=place, gpc=gpc, choices=choices, unparsable=unparsable, kind=kind
-    ),
-    st.sampled_from(list(PLACES)),
-    st.booleans(),
-    st.none() | st.dictionaries(names, st.booleans(), max_size=3),
-    st.booleans(),
-    st.sampled_from(["track", "consent"]),
-)
-states = st.sampled_from(list(STATES.values()))
-
-
-def more_denied(said: EventValidated, how: str) -> EventValidated:
-    """The same event with one denial more."""
-    signals = said.signals
-    changed = {
-        "signal": {"gpc": True},
-        "choice": {"choices": {**(signals.choices or {}), "Analytics": False}},
-        "unparsable": {"unparsable": True},
-        "place": {"jurisdiction": None},
-    }[how]
-    return said.model_copy(update={"signals": signals.model_copy(update=changed)})
-
-
-@given(events, states, states, st.sampled_from(["signal", "choice", "unparsable", "place"]))
-def test_a_denial_more_never_lets_an_event_pass(
-    said: EventValidated, user: Choices, device: Choices, how: str
-) -> None:
-    if isinstance(decided(said, user, device), Withheld):
-        assert isinstance(decided(more_denied(said, how), user, device), Withheld)
-
-
-@given(events, states, states)
-def test_a_denial_more_in_a_state_never_lets_an_event_pass(
-    said: EventValidated, user: Choices, device: Choices
-) -> None:
-    if isinstance(decided(said, user, device), Withheld):
-        for denial in (signal("no", 2.5, analytics=False), signal("no", 2.5, unreadable=True)):
-            assert isinstance(decided(said, user.heard(denial), device), Withheld)
-
-
-@given(events, states, states)
-def test_joining_ids_never_loosens(said: EventValidated, user: Choices, device: Choices) -> None:
-    together = decided(said, user, device)
-    for alone in (decided(said, user, user), decided(said, device, device)):
-        restricted = isinstance(alone, Withheld) and alone.reason not in ("not-asked", "unparsable")
-        assert not (restricted and isinstance(together, Permitted))
-    if isinstance(together, Permitted):
-        assert any(isinstance(decided(said, one, one), Permitted) for one in (user, device))
+def test_the_readme_shows_the_table() -> None:
+    text = (Path(__file__).parents[1] / "README.md").read_text()
+    shown = text.split("<!-- heard: begin -->\n")[1].split("<!-- heard: end -->")[0]
+    lines = [
+        ("the event says", *COLUMNS),
+        *((said, *(cell or "nothing" for cell in row)) for said, row in HEARD.items()),
+    ]
+    header, *body = [f"| {' | '.join(line)} |" for line in lines]
+    assert shown.splitlines() == [header, "|" + "---|" * len(lines[0]), *body]

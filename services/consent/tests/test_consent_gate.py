@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 YES = {"Analytics": True}
 NO = {"Analytics": False}
+OPEN = {"granted", "default"}
 
 
 class Gate:
@@ -238,18 +239,25 @@ def test_a_redelivered_batch_is_decided_as_the_first_time(said: list[EventValida
     assert gate.pass_on(*said) == first
 
 
+@given(streams())
+def test_a_replay_long_after_lets_nothing_pass_that_was_withheld(said: list[EventValidated]) -> None:
+    gate = Gate()
+    first = gate.pass_on(*said)
+    again = gate.pass_on(*said, now=NOON + timedelta(days=1))
+    assert all(before in OPEN or after not in OPEN for before, after in zip(first, again, strict=True))
+
+
 @given(streams(), st.data())
 def test_an_explicit_denial_more_in_a_stream_lets_nothing_more_pass(
     said: list[EventValidated], data: st.DataObject
 ) -> None:
     place = data.draw(st.integers(0, len(said)))
     denial = consent("no", place - 0.5, user=data.draw(people), device=data.draw(phones), choices=NO)
-    opened = {"granted", "default"}
     less = Gate().pass_on(*said[:place], denial, *said[place:])
     more = Gate().pass_on(*said)
     without = less[:place] + less[place + 1 :]
     later_grants = any(e.signals.choices == YES for e in said[place:])
-    assert later_grants or all(b in opened for a, b in zip(without, more, strict=True) if a in opened)
+    assert later_grants or all(b in OPEN for a, b in zip(without, more, strict=True) if a in OPEN)
 
 
 @pytest.mark.parametrize("chatty", [False, True], ids=["silent events", "a consent object on every event"])
