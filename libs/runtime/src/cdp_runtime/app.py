@@ -72,6 +72,11 @@ class Role(AsgiFastStream):
         else:
             await self.api(scope, receive, send)
 
+    async def _start_broker(self) -> None:
+        """A role without stages has no broker; FastStream would refuse to start it."""
+        if self.brokers:
+            await super()._start_broker()
+
 
 def role(
     name: str,
