@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
 from typing import TypeVar
+from uuid import uuid4
 
-from cdp_contracts.envelope import Contract, Message
+from cdp_contracts.envelope import Contract, Message, derived_id
 from cdp_contracts.topics import Topic
 
 from cdp_runtime.transport import Headers, Outgoing
 
 M = TypeVar("M", bound=Contract)
 
-LONGEST_ID = 128
 TRACE_HEADERS = ("traceparent", "tracestate")
 
 
@@ -26,31 +27,38 @@ def encode(topic: Topic[M], message: M, *, source: str, now: datetime, trace: He
     key = topic.key_of(message)
     moment = message.occurred_at if isinstance(message, Message) else now
     headers = (
-        ("ce_specversion", b"1.0"),
+        *_constant_headers(topic.name, source),
         ("ce_id", _id_of(message).encode()),
-        ("ce_type", topic.name.encode()),
-        ("ce_source", source.encode()),
         ("ce_time", moment.isoformat().encode()),
-        ("content-type", b"application/json"),
         *trace,
     )
     return Outgoing(
         topic=topic.name,
         key=None if key is None else key.encode(),
-        value=message.model_dump_json(exclude_defaults=False).encode(),
+        value=message.model_dump_json().encode(),
         headers=headers,
     )
 
 
 def _id_of(message: Contract) -> str:
-    """The message's own id; an event as it was sent has at most an id of its sender's, which may be anything."""
+    """The message's own id. A sender's id may be anything, an address even: it goes into the header as a hash."""
     own = getattr(message, "id", None)
     if own is not None:
         return str(own)
     given = getattr(message, "message_id", None)
-    return given if isinstance(given, str) and len(given) <= LONGEST_ID else ""
+    return str(derived_id(given, "received") if isinstance(given, str) else uuid4())
+
+
+@cache
+def _constant_headers(topic: str, source: str) -> Headers:
+    return (
+        ("ce_specversion", b"1.0"),
+        ("ce_type", topic.encode()),
+        ("ce_source", source.encode()),
+        ("content-type", b"application/json"),
+    )
 
 
 def trace_of(headers: Headers) -> Headers:
     """Only the trace headers."""
-    return tuple(header for header in headers if header[0] in TRACE_HEADERS)
+    return tuple([header for header in headers if header[0] in TRACE_HEADERS]) if headers else ()
