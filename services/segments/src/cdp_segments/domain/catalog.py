@@ -1,0 +1,181 @@
+"""All segments of a tenant, indexed so that an event costs what it matches, not how many segments there are."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Final, TypeAlias
+
+from cdp_contracts.definitions_v1 import SegmentDefined
+from cdp_contracts.events_v1 import Event
+from pydantic import JsonValue
+
+from cdp_segments.domain.comparing import lookup
+from cdp_segments.domain.compiling import Compiler, Truth
+from cdp_segments.domain.leaves import CountLeaf, Leaf, SessionLeaf, TraitLeaf, boundaries
+from cdp_segments.domain.marks import EMPTY, Ring
+from cdp_segments.domain.person import Person
+from cdp_segments.domain.selectors import Filter, Selector, content_key, names_of
+
+Step: TypeAlias = tuple[int, int]  # a window and the k whose mark leaving it may flip something
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Segment:
+    """A definition and its compiled condition."""
+
+    definition: SegmentDefined
+    truth: Truth
+    leaves: tuple[Leaf, ...]
+    clocked: tuple[CountLeaf, ...]  # those whose truth changes by the clock alone
+    content: str
+
+    @property
+    def name(self) -> str:
+        """Its name within the tenant."""
+        return self.definition.name
+
+    def next_flip(self, person: Person, now: int) -> int | None:
+        """When the clock alone next changes the truth; None if it never does."""
+        member = self.truth(person, now)
+        instants = {i for leaf in self.clocked for i in leaf.instants(person.rings.get(leaf.selector.key, EMPTY))}
+        return next((i for i in sorted(instants) if i > now and self.truth(person, i) is not member), None)
+
+
+def compile_segment(definition: SegmentDefined) -> Segment:
+    """Compile a definition; ValueError naming the field and the rule if it makes no sense."""
+    compiler = Compiler()
+    truth = compiler.compile(definition.when)
+    content = content_key(definition.model_dump(mode="json", include={"name", "version", "state", "when"}))
+    leaves = tuple(compiler.leaves.values())
+    clocked = tuple(leaf for leaf in leaves if isinstance(leaf, CountLeaf) and leaf.window is not None)
+    return Segment(definition, truth, leaves, clocked, content)
+
+
+@dataclass(slots=True, eq=False)
+class Tally:
+    """All that hangs on one selector."""
+
+    selector: Selector
+    capacity: int = 0
+    segments: set[Segment] = field(default_factory=set)
+    steps: set[Step] = field(default_factory=set)
+
+    def deadline(self, ring: Ring, now: int) -> int | None:
+        """The first instant after now at which a mark leaves a window that may flip something."""
+        size = len(ring)
+        instants = (ring[-k][0] + window for window, k in self.steps if k <= size)
+        return min((instant for instant in instants if instant > now), default=None)
+
+
+@dataclass(slots=True, eq=False)
+class VisitPlan:
+    """All that hangs on the visits of one gap."""
+
+    gap: int
+    leaves: dict[str, SessionLeaf] = field(default_factory=dict)
+    capacities: dict[str, int] = field(default_factory=dict)
+    counting: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    segments: dict[str, set[Segment]] = field(default_factory=lambda: defaultdict(set))
+
+
+@dataclass(slots=True)
+class NameIndex:
+    """The selectors of one event name: by the value of a property where they ask for one, else a list."""
+
+    others: list[Tally] = field(default_factory=list)
+    by_value: dict[tuple[str, ...], dict[JsonKey, list[Tally]]] = field(default_factory=dict)
+
+    def add(self, tally: Tally) -> None:
+        """Put the selector where the fewest events will find it."""
+        chosen: Filter | None = next((f for f in tally.selector.filters if f.indexable), None)
+        if chosen is None:
+            self.others.append(tally)
+        else:
+            values = self.by_value.setdefault(chosen.path, {})
+            values.setdefault(json_key(chosen.value), []).append(tally)
+
+    def candidates(self, properties: Mapping[str, JsonValue]) -> Iterator[Tally]:
+        """The selectors that the properties may pass."""
+        yield from self.others
+        for path, values in self.by_value.items():
+            value = lookup(properties, path)
+            if isinstance(value, str | int | float):
+                yield from values.get(json_key(value), ())
+
+
+JsonKey: TypeAlias = tuple[bool, JsonValue]
+NO_NAMES: Final = NameIndex()
+
+
+def json_key(value: JsonValue) -> JsonKey:
+    """A dictionary key that keeps true apart from 1."""
+    return isinstance(value, bool), value
+
+
+class Catalog:
+    """The live segments of one tenant."""
+
+    def __init__(self, segments: Iterable[Segment] = ()) -> None:
+        live = sorted((s for s in segments if s.definition.state == "live"), key=lambda s: s.name)
+        self.segments: dict[str, Segment] = {segment.name: segment for segment in live}
+        self.fingerprint: str = content_key(*(segment.content for segment in live))
+        self.tallies: dict[str, Tally] = {}
+        self.visits: dict[int, VisitPlan] = {}
+        self.traits: dict[str, dict[tuple[str, ...], set[Segment]]] = defaultdict(dict)
+        self.clocked = tuple(segment for segment in live if segment.clocked)
+        self._names: dict[str, NameIndex] = defaultdict(NameIndex)
+        for segment in live:
+            for leaf in segment.leaves:
+                self._add(segment, leaf)
+        for tally in self.tallies.values():
+            self._names[tally.selector.event].add(tally)
+
+    @cached_property
+    def open_to_all(self) -> frozenset[Segment]:
+        """The segments that hold of somebody of whom nothing is known."""
+        nobody = Person("/")
+        return frozenset(segment for segment in self.segments.values() if segment.truth(nobody, 0))
+
+    def matching(self, event: Event) -> list[Tally]:
+        """The selectors that count the event."""
+        return [
+            tally
+            for name in names_of(event)
+            for tally in self._names.get(name, NO_NAMES).candidates(event.properties)
+            if all(f.accepts(event.properties) for f in tally.selector.filters)
+        ]
+
+    def deadline(self, person: Person, now: int) -> int | None:
+        """The first instant after now at which the clock may flip something, over all the person's state."""
+        known = ((self.tallies[key], ring) for key, ring in person.rings.items() if key in self.tallies)
+        deadlines = (tally.deadline(ring, now) for tally, ring in known)
+        return min((deadline for deadline in deadlines if deadline is not None), default=None)
+
+    def _add(self, segment: Segment, leaf: Leaf) -> None:
+        match leaf:
+            case TraitLeaf(path=path):
+                parts = tuple(path.split("."))
+                self.traits[parts[0]].setdefault(parts, set()).add(segment)
+            case CountLeaf(selector=selector, window=window, condition=count):
+                tally = self._tally(selector)
+                tally.capacity = max(tally.capacity, leaf.capacity)
+                tally.segments.add(segment)
+                if window is not None:
+                    tally.steps.update((window, k) for k in boundaries(count.op, count.n))
+            case SessionLeaf():
+                self._add_session(segment, leaf)
+
+    def _add_session(self, segment: Segment, leaf: SessionLeaf) -> None:
+        plan = self.visits.setdefault(leaf.gap, VisitPlan(leaf.gap))
+        plan.leaves[leaf.key] = leaf
+        plan.segments[leaf.key].add(segment)
+        for test in leaf.tests:
+            key = self._tally(test.selector).selector.key
+            plan.capacities[key] = max(plan.capacities.get(key, 0), test.count.n + 1)
+            plan.counting[key].add(leaf.key)
+
+    def _tally(self, selector: Selector) -> Tally:
+        return self.tallies.setdefault(selector.key, Tally(selector))

@@ -1,0 +1,60 @@
+"""Rings of marks: when an event happened and which one it was, the newest few, in order.
+
+A ring of the newest n + 1 marks decides every comparison of a count with n, for any window that ends now. It is
+a join of the events put into it: their order, repetitions and the union of two rings make no difference.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from itertools import chain
+from struct import pack, unpack
+from typing import Final, TypeAlias
+
+Mark: TypeAlias = tuple[int, int]  # (milliseconds since 1970, 63 bits of the message's id)
+Ring: TypeAlias = list[Mark]  # ascending
+
+EMPTY: Final[Ring] = []
+LAST: Final = 1 << 63
+
+
+def insert(ring: Ring, mark: Mark, capacity: int) -> bool:
+    """Put a mark in its place and keep the newest; False if it was there or is too old to matter."""
+    at = len(ring) if not ring or mark > ring[-1] else bisect_left(ring, mark)
+    if at < len(ring) and ring[at] == mark:
+        return False
+    if at == 0 and len(ring) >= capacity:
+        return False
+    ring.insert(at, mark)
+    if len(ring) > capacity:
+        del ring[0]
+    return True
+
+
+def union(ring: Ring, other: Ring, capacity: int) -> Ring:
+    """The newest marks of both."""
+    return sorted({*ring, *other})[-capacity:]
+
+
+def since(ring: Ring, moment: int) -> int:
+    """How many marks are later than a moment."""
+    return len(ring) - bisect_right(ring, (moment, LAST))
+
+
+def between(ring: Ring, start: int, end: int) -> int:
+    """How many marks lie within, both ends included."""
+    if not ring or ring[-1][0] < start:
+        return 0
+    upto = len(ring) if ring[-1][0] <= end else bisect_right(ring, (end, LAST))
+    return upto - bisect_left(ring, (start, -1))
+
+
+def dump(ring: Ring) -> bytes:
+    """16 bytes a mark."""
+    return pack(f"<{2 * len(ring)}q", *chain.from_iterable(ring))
+
+
+def parse(dumped: bytes) -> Ring:
+    """The inverse of `dump`."""
+    numbers = iter(unpack(f"<{len(dumped) // 8}q", dumped))
+    return list(zip(numbers, numbers, strict=True))

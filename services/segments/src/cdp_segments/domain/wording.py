@@ -1,0 +1,74 @@
+"""Conditions in words: what reasons and explanations call them."""
+
+from __future__ import annotations
+
+import json
+from typing import Final
+
+from cdp_contracts.conditions_v1 import (
+    And,
+    Condition,
+    Count,
+    InSession,
+    Lifetime,
+    Not,
+    Or,
+    PropertyFilter,
+    Session,
+    SessionCount,
+    Sliding,
+    Trait,
+    Window,
+)
+
+UNITS: Final = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+USUAL_GAP: Final = Session().gap_seconds
+
+
+def words(condition: Condition) -> str:
+    """The condition as a person would read it out."""
+    match condition:
+        case And(of=parts):
+            return f"({' and '.join(words(part) for part in parts)})"
+        case Or(of=parts):
+            return f"({' or '.join(words(part) for part in parts)})"
+        case Not(of=part):
+            return f"not {words(part)}"
+        case Trait():
+            return comparison(f"trait {condition.trait}", condition)
+        case Count():
+            return f"{counted(condition)} {condition.op} {condition.n} {_window(condition.window)}"
+        case InSession(all=counts):
+            tests = (f"{counted(count)} {count.op} {count.n}" for count in counts)
+            return f"{' and '.join(tests)} {_window(condition.session)}"
+
+
+def counted(count: Count | SessionCount) -> str:
+    """What is counted."""
+    filters = " and ".join(comparison(rule.property, rule) for rule in count.where)
+    return f"count({count.event} where {filters})" if filters else f"count({count.event})"
+
+
+def comparison(subject: str, rule: Trait | PropertyFilter) -> str:
+    """A trait or a property beside what it is compared with."""
+    if rule.op in ("exists", "missing"):
+        return f"{subject} {rule.op}"
+    return f"{subject} {rule.op} {json.dumps(rule.value, ensure_ascii=False)}"
+
+
+def _window(window: Window) -> str:
+    match window:
+        case Sliding(seconds=seconds):
+            return f"in the last {duration(seconds)}"
+        case Session(gap_seconds=gap):
+            return "in one session" if gap == USUAL_GAP else f"in one session (gap {duration(gap)})"
+        case Lifetime():
+            return "ever"
+
+
+def duration(seconds: float) -> str:
+    """The shortest exact way to say it, such as 24 h: days from two on."""
+    for size, unit in UNITS:
+        if seconds % size == 0 and seconds >= (2 * size if unit == "d" else size):
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:g} s"

@@ -1,0 +1,242 @@
+"""Whatever happens to a person, in whatever order, they are in a segment if and only if its condition holds.
+
+The engine (compiled, indexed, incremental) is held against the plain reading of the same condition over the whole
+history, after every step of a random life: late and repeated events, traits, the clock, a merge, a reload.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID, uuid5
+
+import bson
+from cdp_contracts.conditions_v1 import (
+    And,
+    Condition,
+    Count,
+    InSession,
+    Lifetime,
+    Not,
+    Or,
+    PropertyFilter,
+    Session,
+    SessionCount,
+    Sliding,
+    Trait,
+)
+from cdp_contracts.definitions_v1 import SegmentDefined
+from cdp_contracts.events_v1 import Event
+from cdp_contracts.profiles_v1 import ProfileUpdated
+from cdp_contracts.segments_v1 import MembershipChanged
+from cdp_segments.domain.catalog import Catalog, compile_segment
+from cdp_segments.domain.engine import react, release, wake
+from cdp_segments.domain.person import Person, person_id
+from cdp_segments.domain.reference import Happening, History, holds
+from cdp_segments.domain.telling import Delivery, acknowledge, forget_acknowledged, moment_of
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+SPACE = UUID(int=7)
+ELDER, YOUNGER = uuid5(SPACE, "elder"), uuid5(SPACE, "younger")
+START = 1_700_000_000_000
+
+operators = st.sampled_from(["==", "!=", ">", ">=", "<", "<="])
+numbers = st.integers(0, 2)
+names = st.sampled_from(["view", "view", "buy", "page", "*"])
+filters = st.one_of(
+    st.builds(PropertyFilter, property=st.just("kind"), op=st.just("=="), value=st.sampled_from([1, True, "a"])),
+    st.builds(PropertyFilter, property=st.just("price.net"), op=st.sampled_from([">", "<="]), value=numbers),
+    st.builds(PropertyFilter, property=st.just("kind"), op=st.sampled_from(["exists", "missing"])),
+)
+wheres = st.one_of(st.just(()), st.just(()), st.lists(filters, max_size=2).map(tuple))
+sessions = st.builds(Session, gap_seconds=st.sampled_from([1, 1.5]))
+slidings = st.builds(Sliding, seconds=st.sampled_from([0.5, 1, 2]))
+windows = st.one_of(slidings, sessions, st.just(Lifetime()))
+traits = st.one_of(
+    st.builds(Trait, trait=st.just("plan"), op=st.sampled_from(["==", "!="]), value=st.just("x")),
+    st.builds(Trait, trait=st.just("home.city"), op=st.sampled_from(["==", "exists"]), value=st.just("x")).map(
+        lambda t: t if t.op == "==" else t.model_copy(update={"value": None})
+    ),
+    st.builds(Trait, trait=st.just("age"), op=operators, value=numbers),
+)
+counts = st.builds(Count, event=names, where=wheres, window=windows, op=operators, n=numbers)
+session_counts = st.builds(SessionCount, event=names, where=wheres, op=operators, n=numbers)
+in_sessions = st.builds(
+    InSession, session=sessions, all=st.lists(session_counts, min_size=1, max_size=3).map(tuple)
+)
+conditions: st.SearchStrategy[Condition] = st.recursive(
+    st.one_of(counts, counts, counts, traits, in_sessions),
+    lambda inner: st.one_of(
+        st.builds(And, of=st.lists(inner, min_size=1, max_size=3).map(tuple)),
+        st.builds(Or, of=st.lists(inner, min_size=1, max_size=3).map(tuple)),
+        st.builds(Not, of=inner),
+    ),
+    max_leaves=4,
+)
+
+prices = st.one_of(numbers, st.builds(lambda net: {"net": net}, numbers))
+properties = st.fixed_dictionaries({}, optional={"kind": st.sampled_from([1, True, "a", None]), "price": prices})
+events = st.one_of(
+    st.builds(Event, type=st.just("track"), name=st.sampled_from(["view", "buy"]), properties=properties),
+    st.builds(Event, type=st.just("page"), name=st.sampled_from(["home", "view"]), properties=properties),
+    st.just(Event(type="identify", name="identify")),
+)
+trait_values = st.fixed_dictionaries(
+    {},
+    optional={
+        "plan": st.sampled_from(["x", "y", None]),
+        "age": st.one_of(numbers, st.none(), st.just("old")),
+        "home": st.one_of(st.none(), st.builds(lambda city: {"city": city}, st.sampled_from(["x", "y"]))),
+    },
+)
+
+
+@dataclass(frozen=True)
+class Step:
+    what: str
+    younger: bool
+    passes: int
+    late: int
+    event: Event
+    traits: dict[str, Any]
+    again: int
+
+
+KINDS = ["event"] * 8 + ["traits", "traits", "again", "again", "merge", "reload", "commit"]
+steps = st.builds(
+    Step,
+    what=st.sampled_from(KINDS),
+    younger=st.booleans(),
+    passes=st.sampled_from([0, 0, 1, 499, 500, 500, 1000, 1500]),
+    late=st.sampled_from([0, 0, 0, 500, 500, 1000, 1500]),
+    event=events,
+    traits=trait_values,
+    again=st.integers(0, 30),
+)
+
+
+@dataclass
+class Life:
+    """Two devices, the engine that watches them, and everything that ever happened."""
+
+    catalog: Catalog
+    now: int = START
+    people: dict[str, Person] = field(
+        default_factory=lambda: {i: Person(i) for i in map(record, (ELDER, YOUNGER))}
+    )
+    updates: list[ProfileUpdated] = field(default_factory=list)
+    happenings: dict[str, list[Happening]] = field(
+        default_factory=lambda: {record(ELDER): [], record(YOUNGER): []}
+    )
+    traits: dict[str, dict[str, Any]] = field(default_factory=lambda: {record(ELDER): {}, record(YOUNGER): {}})
+    told: list[MembershipChanged] = field(default_factory=list)
+    offset: int = 0
+    merged: bool = False
+
+    def take(self, step: Step) -> None:
+        self.now += step.passes
+        addressed = YOUNGER if step.younger else ELDER
+        match step.what:
+            case "event":
+                self._happen(addressed, step)
+            case "traits":
+                self._learn(addressed, step.traits)
+            case "again" if self.updates:
+                self._deliver(self.updates[step.again % len(self.updates)])
+            case "merge" if not self.merged:
+                self._merge()
+            case "commit":
+                forget_acknowledged(self.people.values(), {0: self.offset + 1})
+            case "reload":
+                self.people = {i: reloaded(person) for i, person in self.people.items()}
+        for person in self.people.values():
+            self.told += wake(person, self.now, self.catalog)
+            acknowledge(person)
+
+    def _happen(self, addressed: UUID, step: Step) -> None:
+        update = self._update(addressed, event=step.event, late=step.late)
+        home = record(ELDER if self.merged else addressed)
+        at = self.now - step.late
+        self.happenings[home].append(Happening(update.message_id, at, step.event))
+        self._deliver(update)
+
+    def _learn(self, addressed: UUID, traits: dict[str, Any]) -> None:
+        home = ELDER if self.merged else addressed
+        self.traits[record(home)] |= traits
+        self._deliver(self._update(home, traits=traits))
+
+    def _merge(self) -> None:
+        elder, younger = record(ELDER), record(YOUNGER)
+        news = {name: value for name, value in self.traits[younger].items() if name not in self.traits[elder]}
+        self.traits[elder] |= news
+        self.happenings[elder] += self.happenings.pop(younger)
+        self.merged = True
+        self._deliver(self._update(ELDER, traits=news, absorbed=YOUNGER, cause="merge"))
+
+    def _update(self, profile: UUID, *, late: int = 0, **fields: Any) -> ProfileUpdated:
+        number = len(self.updates) + 1
+        update = ProfileUpdated(
+            tenant="demo", id=uuid5(SPACE, str(number)), message_id=f"m{number}", profile_id=profile,
+            occurred_at=moment_of(self.now - late), received_at=moment_of(self.now), revision=number,
+            **{"cause": "event", **fields},
+        )  # fmt: skip
+        self.updates.append(update)
+        return update
+
+    def _deliver(self, update: ProfileUpdated) -> None:
+        self.offset += 1
+        delivery = Delivery(partition=0, offset=self.offset, at=self.now)
+        self.told += react(self.people, update, delivery, self.catalog)
+        release(self.people.values())
+
+    def expected(self, segment: SegmentDefined) -> dict[str, bool]:
+        return {
+            home: holds(segment.when, History(happenings, self.traits[home]), self.now)
+            for home, happenings in self.happenings.items()
+        }
+
+
+def record(profile: UUID) -> str:
+    return person_id("demo", profile)
+
+
+def reloaded(person: Person) -> Person:
+    copy = Person.from_state(person.id, bson.decode(bson.encode(person.to_state())))
+    copy.rev = person.rev + 1
+    return copy
+
+
+def define(name: str, when: Condition) -> SegmentDefined:
+    return SegmentDefined(tenant="demo", name=name, title=name, when=when)
+
+
+@settings(max_examples=400, deadline=None)
+@given(conditions=st.lists(conditions, min_size=1, max_size=4), life=st.lists(steps, min_size=5, max_size=30))
+def test_membership_is_the_truth_of_the_condition(conditions: list[Condition], life: list[Step]) -> None:
+    definitions = [define(f"s{n}", condition) for n, condition in enumerate(conditions)]
+    lived = Life(Catalog(compile_segment(definition) for definition in definitions))
+    begun: set[str] = set()
+    for step in life:
+        lived.take(step)
+        begun |= {record(u.profile_id) for u in lived.updates} | ({record(ELDER)} if lived.merged else set())
+        for definition in definitions:
+            for home, expected in lived.expected(definition).items():
+                if home in begun:
+                    assert (definition.name in lived.people[home].members) is expected, (definition.name, step)
+    assert lived.people[record(YOUNGER)].members == {} or not lived.merged
+    check_told(lived)
+
+
+def check_told(lived: Life) -> None:
+    """Versions rise by one, changes alternate, and folding the changes gives the map that was sent."""
+    for home, person in lived.people.items():
+        messages = {m.version: m for m in lived.told if record(m.profile_id) == home}
+        assert sorted(messages) == list(range(1, person.version + 1))
+        members: set[str] = set()
+        for version in sorted(messages):
+            for change in messages[version].changes:
+                assert (change.segment in members) is not change.member
+                members ^= {change.segment}
+            assert members == messages[version].memberships.keys()
+        assert members == person.members.keys()
