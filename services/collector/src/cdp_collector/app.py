@@ -1,0 +1,89 @@
+"""The roles of the service, wired. Nothing connects before they start."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+from cdp_runtime.app import Role, role
+from cdp_runtime.clock import Clock, SystemClock
+from cdp_runtime.kafka_client import KafkaProducer
+from cdp_runtime.pseudonyms import Pseudonymizer
+from cdp_runtime.settings import PrivacySettings
+from cdp_runtime.tracing import tracer_provider
+from fastapi import FastAPI
+from opentelemetry.trace import Tracer
+
+from cdp_collector.api import Desk, build_api
+from cdp_collector.domain.intake import Edge
+from cdp_collector.domain.validator import Validator
+from cdp_collector.handlers import stages
+from cdp_collector.settings import HttpSettings, ValidatorSettings
+from cdp_collector.store import BrokerLog, Definitions, EventLog, RedisDedup
+
+HTTP = "collector-http"
+VALIDATOR = "collector-validator"
+
+
+def build_http(settings: HttpSettings | None = None) -> Role:
+    """The edge: events over HTTP onto `events.received`. A bad setting fails here, by its name."""
+    settings = settings or HttpSettings()
+    clock = SystemClock()
+    definitions = Definitions()
+    producer = KafkaProducer(settings.kafka)
+    log = BrokerLog(producer, clock, source=HTTP, seconds=settings.kafka.send_seconds)
+    provider = tracer_provider(HTTP)
+    api = edge_api(settings, definitions, log, clock, provider.get_tracer("cdp_collector"))
+    return role(
+        HTTP,
+        kafka=settings.kafka,
+        tables=definitions.tables,
+        resources=[log],
+        producer=producer,
+        api=api,
+        provider=provider,
+    )
+
+
+def edge_api(
+    settings: HttpSettings, definitions: Definitions, log: EventLog, clock: Clock, tracer: Tracer
+) -> FastAPI:
+    """The edge's routes over any log."""
+    pseudonym, limits = pseudonyms(settings.privacy).of, settings.limits()
+    edge = Edge(definitions.catalogue, pseudonym, limits, body_bytes=settings.max_body_bytes, mint=minted)
+    validator = Validator(definitions.catalogue, pseudonym, limits)
+    desk = Desk(
+        definitions=definitions,
+        edge=edge,
+        validator=validator,
+        log=log,
+        settings=settings,
+        clock=clock,
+        tracer=tracer,
+    )
+    return build_api(desk, settings)
+
+
+def build_validator(settings: ValidatorSettings | None = None) -> Role:
+    """The validator: received events in, validated and rejected ones out. A bad setting fails by its name."""
+    settings = settings or ValidatorSettings()
+    definitions = Definitions()
+    pseudonym = pseudonyms(settings.privacy).of
+    validator = Validator(definitions.catalogue, pseudonym, settings.limits())
+    dedup = RedisDedup(settings.redis, settings.dedup_seconds, pseudonym)
+    return role(
+        VALIDATOR,
+        kafka=settings.kafka,
+        stages=stages(validator, dedup),
+        tables=definitions.tables,
+        resources=[dedup],
+    )
+
+
+def pseudonyms(settings: PrivacySettings) -> Pseudonymizer:
+    """The keyed hash under the platform's pepper."""
+    return Pseudonymizer(settings.pepper.get_secret_value().encode())
+
+
+def minted() -> str:
+    """An id for an event that brings none."""
+    return str(uuid4())

@@ -1,0 +1,127 @@
+"""The shape of the Segment specification: which fields an event of a type must carry, and of which type."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final, TypeAlias, get_args
+
+from cdp_contracts.events_v1 import EventReceived, EventType
+from pydantic import JsonValue
+
+from cdp_collector.domain.bounds import NUL
+from cdp_collector.domain.limits import Limits
+from cdp_collector.domain.rules import Fault, json_type, pointer_to
+
+Pseudonym: TypeAlias = Callable[[str, str, str], str]
+"""A keyed hash of a value of a kind within a tenant."""
+
+EVENT_TYPES: Final = frozenset(get_args(EventType))
+
+PLACEHOLDERS: Final = frozenset(
+    {
+        "null", "(null)", "none", "nil", "undefined", "nan", "n/a", "true", "false", "[]", "{}", "[object object]",
+        "unknown", "anonymous", "guest", "distinct_id", "distinctid", "not_authenticated", "-1",
+    }
+)  # fmt: skip
+"""What clients send as an id when they have none. Taken for an id, each would make one person of thousands."""
+
+
+def structure_fault(event: EventReceived, limits: Limits) -> Fault | None:
+    """The first way in which the event is not one of the specification."""
+    return next(_faults(event, limits), None)
+
+
+def identifier(value: JsonValue) -> str | None:
+    """An identifier as text without surrounding blanks: integers are ids too. None if there is none."""
+    if isinstance(value, str):
+        return value.strip() or None
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def is_placeholder(value: str) -> bool:
+    """Whether an id is what a client sends when it has none: a word such as undefined, or nothing but zeros."""
+    return value.lower() in PLACEHOLDERS or not value.strip("0-")
+
+
+def own_message_id(event: EventReceived, limits: Limits) -> str | None:
+    """The id that the sender gave the event, if it is one."""
+    given = event.message_id
+    if not isinstance(given, str) or not given.strip() or len(given) > limits.message_id_chars or NUL in given:
+        return None
+    return given
+
+
+def subject_of(event: EventReceived) -> str | None:
+    """Whose order is kept: the device, else the user. None if there is neither."""
+    device, user = identifier(event.anonymous_id), identifier(event.user_id)
+    if device is not None:
+        return f"device:{device}"
+    return None if user is None else f"user:{user}"
+
+
+def _faults(event: EventReceived, limits: Limits) -> Iterator[Fault]:
+    yield from _type_faults(event)
+    yield from _object_faults(event)
+    yield from _identifier_faults(event, limits)
+    yield from _name_faults(event, limits)
+    if event.message_id is not None and own_message_id(event, limits) is None:
+        expected = f"a string of 1 to {limits.message_id_chars} characters"
+        yield Fault("message-id", "/messageId", expected, json_type(event.message_id))
+
+
+def _type_faults(event: EventReceived) -> Iterator[Fault]:
+    if not isinstance(event.type, str) or event.type not in EVENT_TYPES:
+        yield Fault("event-type", "/type", f"one of {', '.join(sorted(EVENT_TYPES))}", json_type(event.type))
+
+
+def _object_faults(event: EventReceived) -> Iterator[Fault]:
+    for name, value in (("properties", event.properties), ("traits", event.traits), ("context", event.context)):
+        if value is not None and not isinstance(value, dict):
+            yield Fault("type", pointer_to(name), "object", json_type(value))
+    traits = event.context.get("traits") if isinstance(event.context, dict) else None
+    if traits is not None and not isinstance(traits, dict):
+        yield Fault("type", "/context/traits", "object", json_type(traits))
+
+
+def _identifier_faults(event: EventReceived, limits: Limits) -> Iterator[Fault]:
+    given = {
+        "userId": event.user_id,
+        "anonymousId": event.anonymous_id,
+        "groupId": event.group_id,
+        "previousId": event.previous_id,
+    }
+    for name, value in given.items():
+        yield from _id_faults(name, value, limits)
+    if identifier(event.user_id) is None and identifier(event.anonymous_id) is None:
+        yield Fault("identifier", "/userId", "a user id or an anonymous id", json_type(event.user_id))
+    if event.type == "group" and identifier(event.group_id) is None:
+        yield Fault("group-id", "/groupId", "the id of the group", json_type(event.group_id))
+    if event.type == "alias" and identifier(event.previous_id) is None:
+        yield Fault("previous-id", "/previousId", "the id known before", json_type(event.previous_id))
+    if event.type == "alias" and identifier(event.user_id) is None:
+        yield Fault("previous-id", "/userId", "the user id that takes over", json_type(event.user_id))
+
+
+def _id_faults(name: str, value: JsonValue, limits: Limits) -> Iterator[Fault]:
+    text = identifier(value)
+    if value is None:
+        return
+    if text is None:
+        if not isinstance(value, str):
+            yield Fault("type", pointer_to(name), "string", json_type(value))
+    elif len(text) > limits.identifier_chars:
+        yield Fault("length", pointer_to(name), f"at most {limits.identifier_chars} characters", json_type(value))
+    elif is_placeholder(text):
+        yield Fault("identifier", pointer_to(name), "an id, not a placeholder for one", json_type(value))
+
+
+def _name_faults(event: EventReceived, limits: Limits) -> Iterator[Fault]:
+    for name, value in (("event", event.event), ("name", event.name)):
+        if value is None:
+            continue
+        if not isinstance(value, str):
+            yield Fault("type", pointer_to(name), "string", json_type(value))
+        elif len(value) > limits.name_chars:
+            yield Fault("length", pointer_to(name), f"at most {limits.name_chars} characters", "string")
+    if event.type == "track" and not (isinstance(event.event, str) and event.event.strip()):
+        yield Fault("event-name", "/event", "the name of what happened", json_type(event.event))

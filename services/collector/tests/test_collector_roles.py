@@ -1,0 +1,41 @@
+"""The roles as they are built: settings, probes, nothing connected."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from cdp_collector.app import build_http, build_validator
+from cdp_collector.settings import HttpSettings
+from cdp_runtime.app import Role
+from collector_builders import PEPPER
+from httpx import ASGITransport, AsyncClient
+from pydantic import ValidationError
+
+
+@pytest.mark.parametrize(
+    ("build", "name"), [(build_http, "collector-http"), (build_validator, "collector-validator")]
+)
+async def test_a_role_is_built_without_connecting(
+    build: Callable[[], Role], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CDP_PEPPER", PEPPER)
+    role = build()
+    assert role.state.name == name
+    async with AsyncClient(transport=ASGITransport(role.api), base_url="http://role") as client:
+        assert (await client.get("/livez")).status_code == 200
+        assert (await client.get("/readyz")).status_code == 503
+
+
+@pytest.mark.parametrize("build", [build_http, build_validator])
+def test_a_missing_pepper_is_named(build: Callable[[], Role], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CDP_PEPPER", raising=False)
+    with pytest.raises(ValidationError, match="pepper"):
+        build()
+
+
+def test_a_setting_out_of_range_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CDP_PEPPER", PEPPER)
+    monkeypatch.setenv("CDP_COLLECTOR_RETRY_AFTER_SECONDS", "0")
+    with pytest.raises(ValidationError, match="retry_after_seconds"):
+        HttpSettings()
