@@ -11,8 +11,7 @@ entity finishes it, whoever began; so a crash anywhere leaves nothing that the n
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
-from typing import Final
+from collections.abc import Container
 from uuid import UUID
 
 from cdp_runtime.failures import Conflict
@@ -23,13 +22,18 @@ from cdp_identity.domain.sightings import Sighting
 from cdp_identity.store.ports import Pointer
 from cdp_identity.store.view import View
 
-ROUNDS: Final = 100
 
+class Rounds:
+    """Tries under contention. Somebody wins each one, so running out means backing off."""
 
-def rounds() -> Iterator[int]:
-    """Tries under contention. Somebody wins each one, so running out means backing off: Conflict."""
-    yield from range(ROUNDS)
-    raise Conflict(f"{ROUNDS} compare-and-sets were lost in a row")
+    def __init__(self, left: int = 100) -> None:
+        self._left = left
+
+    def take(self) -> None:
+        """One more try; Conflict if there have been too many."""
+        self._left -= 1
+        if self._left < 0:
+            raise Conflict("too many compare-and-sets were lost in a row")
 
 
 class Unions:
@@ -49,7 +53,7 @@ class Unions:
         for identifier, link in sighting.links():
             if link.pair in refused:
                 continue
-            if self.view.pointer(identifier) is None and await self.attach(home, (identifier,), sighting.tenant):
+            if self.view.pointer(identifier) is None and await self.attach(home, identifier, sighting.tenant):
                 await self._bear(identifier, sighting)
             if refusal := await self.join(home, self.where(identifier), link):
                 refusals.append(refusal)
@@ -57,7 +61,9 @@ class Unions:
 
     async def join(self, home: UUID, other: UUID, link: Link) -> Refusal | None:
         """Make two entities one; None when they are, else why they must not be."""
-        for _ in rounds():
+        rounds = Rounds()
+        while True:
+            rounds.take()
             one, two = await self.settled(home), await self.settled(other)
             if one.id == two.id:
                 return None
@@ -66,35 +72,38 @@ class Unions:
             winner, loser = sorted((one, two), key=lambda entity: entity.age)
             if await self.view.swap(loser.frozen(winner.id, link)):
                 await self.finish(loser.id)
-        raise AssertionError("rounds() raises")
 
-    async def attach(self, to: UUID, identifiers: Sequence[Identifier], tenant: str) -> str | None:
-        """Point new identifiers at a person; the limit that forbids it, if one does.
+    async def attach(self, to: UUID, identifier: Identifier, tenant: str) -> str | None:
+        """Point a new identifier at a person; the limit that forbids it, if one does.
 
-        The person claims them first: what it becomes part of later knows of them. Another worker may point
-        one elsewhere in between; `join` then brings the two together.
+        The person claims it first: what the person becomes part of later knows of it. Another worker may point
+        it elsewhere in between; `join` then brings the two together.
         """
-        for _ in rounds():
+        rounds = Rounds()
+        while True:
+            rounds.take()
             entity = await self.settled(to)
-            if limit := entity.limit_against_new(identifiers):
+            if limit := entity.limit_against_new([identifier]):
                 return limit
-            if await self.view.swap(entity.claiming(identifiers)):
-                await self.view.point([Pointer(identifier, tenant, entity.id) for identifier in identifiers])
+            if await self.view.swap(entity.claiming([identifier])):
+                await self.view.point([Pointer(identifier, tenant, entity.id)])
                 return None
-        raise AssertionError("rounds() raises")
 
     async def settled(self, entity_id: UUID) -> Entity:
         """The active root. If it is on its way into another, it is brought there first."""
-        for _ in rounds():
+        rounds = Rounds()
+        while True:
+            rounds.take()
             entity = await self.view.root(entity_id)
             if entity.state == "active":
                 return entity
             await self.finish(entity.id)
-        raise AssertionError("rounds() raises")
 
     async def finish(self, entity_id: UUID) -> None:
         """Bring a merge to its end, by commit or by roll-back, whoever began it."""
-        for _ in rounds():
+        rounds = Rounds()
+        while True:
+            rounds.take()
             loser = await self.view.entity(entity_id)
             if loser.state != "merging" or loser.into is None:
                 return
@@ -124,7 +133,7 @@ class Unions:
     async def _adopted(self, sighting: Sighting) -> bool:
         for identifier in sighting.identifiers[1:]:
             other = self.view.pointer(identifier)
-            if other and not await self.attach(other, (sighting.first,), sighting.tenant):
+            if other and not await self.attach(other, sighting.first, sighting.tenant):
                 return True
         return False
 
