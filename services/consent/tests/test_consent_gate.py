@@ -141,9 +141,10 @@ def test_the_browsers_signal_reaches_the_person_on_other_devices() -> None:
 
 def test_an_events_own_no_counts_for_it_even_where_a_younger_yes_stands() -> None:
     gate = Gate()
-    gate.pass_on(consent("1", 10, choices=YES))
-    assert gate.pass_on(event("2", 5, choices=NO)) == ["denied"]
-    assert gate.pass_on(event("3", 11)) == ["granted"]
+    gate.pass_on(consent("1", 10, choices=YES), consent("2", 20, choices=YES))
+    assert gate.pass_on(event("3", 15, choices=NO)) == ["denied"]
+    assert gate.pass_on(event("4", 15, unparsable=True)) == ["unparsable"]
+    assert gate.pass_on(event("5", 15)) == ["granted"]
 
 
 def test_a_policy_in_force_later_decides_later_events_only() -> None:

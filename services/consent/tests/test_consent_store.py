@@ -241,6 +241,14 @@ class TestTampering:
         self.documents(stored)[f"{ANN}:{1:010d}"]["states"] = [["analytics", "granted"]]
         assert await walk(stored) == Report(1, 4, 1, ANN, 1, "edited")
 
+    @pytest.mark.parametrize("edit", [{"states": [["analytics", "perhaps"]]}, {"states": 7}, {"seq": "one"}])
+    async def test_an_entry_edited_beyond_recognition_is_found(
+        self, stored: MemoryConsentStore, edit: dict[str, object]
+    ) -> None:
+        self.documents(stored)[f"{ANN}:{1:010d}"].update(edit)
+        report = await walk(stored)
+        assert (report.broken, report.first_broken, report.seq, report.rule) == (1, ANN, 1, "edited")
+
     async def test_an_edited_copy_of_a_newest_entry_is_found(self, stored: MemoryConsentStore) -> None:
         _, entries = await stored.chain(ANN)
         await stored.ledger.add([replace(entries[-1], jurisdiction="US-CA")])

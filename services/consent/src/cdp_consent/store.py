@@ -9,23 +9,24 @@ that lost a compare-and-set is ever in the ledger.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final, Protocol, Self, TypeAlias
 
 from cdp_contracts.events_v1 import Purpose
 from cdp_runtime.records import MemoryRecords, MongoRecords, Record, Records, State, lost_inserts, restored
 from cdp_runtime.settings import MongoSettings
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 from pymongo import ASCENDING, InsertOne
 from pymongo.errors import BulkWriteError
 
 from cdp_consent.domain.choices import Choices, Mark
-from cdp_consent.domain.ledger import Entry, Subject
+from cdp_consent.domain.ledger import GENESIS, Entry, Subject
 
 Database: TypeAlias = AsyncIOMotorDatabase[State]
 
 SCHEMA_VERSION: Final = 1
+NEVER: Final = datetime.min.replace(tzinfo=UTC)
 MARKS: Final[TypeAdapter[list[tuple[Purpose, Mark]]]] = TypeAdapter(list[tuple[Purpose, Mark]])
 SIGNALS: Final[TypeAdapter[list[tuple[Purpose, datetime]]]] = TypeAdapter(list[tuple[Purpose, datetime]])
 ENTRY: Final[TypeAdapter[Entry]] = TypeAdapter(Entry)
@@ -82,6 +83,15 @@ def document_of(entry: Entry) -> State:
 def entry_in(document: State) -> Entry:
     """The inverse of document_of."""
     return ENTRY.validate_python({**document, "states": dict(document["states"])})
+
+
+def entry_found(document: State) -> Entry:
+    """An entry of the ledger. One that can no longer be read as one holds no seal, so that `verify` finds it."""
+    try:
+        return entry_in(document)
+    except (ValidationError, KeyError, TypeError, ValueError):
+        subject, _, seq = document["_id"].partition(":")
+        return Entry(subject, "", int(seq), {}, "", "", 0, "", "", NEVER, NEVER, NEVER, GENESIS)
 
 
 class Ledger(Protocol):
@@ -194,7 +204,7 @@ class MemoryLedger:
         """See Ledger."""
         for _, document in sorted(self.documents.items()):
             if subject in (None, document["subject"]):
-                yield entry_in(document)
+                yield entry_found(document)
 
 
 class MemoryConsentStore(ConsentStore):
@@ -233,7 +243,7 @@ class MongoLedger:
         """See Ledger."""
         mine = {"_id": {"$gt": f"{subject}:", "$lt": f"{subject};"}} if subject else {}
         async for document in self._collection.find(mine).sort("_id", ASCENDING):
-            yield entry_in(document)
+            yield entry_found(document)
 
 
 class MongoConsentStore(ConsentStore):

@@ -36,8 +36,8 @@ class Entry:
     hash: str = ""
 
     def sealed(self) -> Entry:
-        """The entry with its hash: SHA-256 of the previous hash (32 bytes) and the canonical form of the rest."""
-        return replace(self, hash=sha256(bytes.fromhex(self.prev_hash) + canonical(self)).hexdigest())
+        """The entry with its hash."""
+        return replace(self, hash=hash_of(self))
 
 
 SEALED: Final = tuple(f.name for f in fields(Entry) if f.name not in ("prev_hash", "hash"))
@@ -47,6 +47,11 @@ def canonical(entry: Entry) -> bytes:
     """All fields but the two hashes as JSON: sorted keys, no spaces, ASCII, times in UTC to the microsecond."""
     content = {name: getattr(entry, name) for name in SEALED}
     return json.dumps(content, sort_keys=True, separators=(",", ":"), default=_instant).encode()
+
+
+def hash_of(entry: Entry) -> str:
+    """SHA-256 (hex) of the previous hash (32 bytes), then the canonical form."""
+    return sha256(bytes.fromhex(entry.prev_hash) + canonical(entry)).hexdigest()
 
 
 def _instant(value: object) -> str:
@@ -139,4 +144,4 @@ def _flaw(entry: Entry, subject: str, seq: int, head: str) -> str | None:
         return "missing-or-reordered"
     if entry.prev_hash != head:
         return "unchained"
-    return None if entry.sealed().hash == entry.hash else "edited"
+    return None if hash_of(entry) == entry.hash else "edited"
