@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any, Protocol
 from uuid import UUID, uuid4
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from cdp_contracts.envelope import Message
 from cdp_contracts.topics import Topic
+from cdp_devstack.offsets import caught_up, looking, partitions_of, true_ends
 from cdp_runtime.app import Role, role
 from cdp_runtime.backoff import Patience
 from cdp_runtime.clock import ManualClock
@@ -218,7 +218,7 @@ class WireHarness:
         assert self.role is not None
         if self.halted() or any(stage.stopping for stage in self.role.state.stages):
             return True
-        return await caught_up(self.settings, self.topics.orders.name, group)
+        return await caught_up(self.settings.bootstrap, group, self.topics.orders.name)
 
 
 async def eventually(condition: Callable[[], Awaitable[bool]]) -> None:
@@ -228,40 +228,15 @@ async def eventually(condition: Callable[[], Awaitable[bool]]) -> None:
             await asyncio.sleep(0.02)
 
 
-async def caught_up(settings: KafkaSettings, topic: str, group: str) -> bool:
-    """Whether the group has committed everything that is in the topic now."""
-    consumer = AIOKafkaConsumer(**client_options(settings), group_id=group, enable_auto_commit=False)
-    await consumer.start()
-    try:
-        partitions = await partitions_of(consumer, topic)
-        consumer.assign(partitions)
-        ends = await consumer.end_offsets(partitions)
-        return all([(await consumer.committed(tp) or 0) >= end for tp, end in ends.items()])
-    finally:
-        await consumer.stop()
-
-
-async def partitions_of(consumer: AIOKafkaConsumer, topic: str) -> Sequence[TopicPartition]:
-    """The partitions of a topic that was just created."""
-    await consumer._client.force_metadata_update()
-    while not consumer.partitions_for_topic(topic):
-        await consumer._client.force_metadata_update()
-    return [TopicPartition(topic, p) for p in sorted(consumer.partitions_for_topic(topic))]
-
-
 async def read_all(settings: KafkaSettings, topic: str) -> list[Incoming]:
     """Every record of a topic, partition by partition."""
-    consumer = AIOKafkaConsumer(**client_options(settings), enable_auto_commit=False)
-    await consumer.start()
-    try:
-        partitions = await partitions_of(consumer, topic)
+    async with looking(settings.bootstrap) as consumer:
+        partitions = await partitions_of(consumer, [topic])
+        ends = await true_ends(consumer, partitions)
         consumer.assign(partitions)
         await consumer.seek_to_beginning(*partitions)
-        ends = await consumer.end_offsets(partitions)
         found: list[Incoming] = []
         while [tp for tp in partitions if await consumer.position(tp) < ends[tp]]:
             for records in (await consumer.getmany(timeout_ms=200)).values():
                 found.extend(incoming(record) for record in records)
         return sorted(found, key=lambda r: (r.partition, r.offset))
-    finally:
-        await consumer.stop()

@@ -24,6 +24,11 @@ def kafka_jars() -> Path:
     return cache_root() / f"kafka-{KAFKA_VERSION}"
 
 
+def kafka_archive() -> Path:
+    """The classes of a started Kafka as Java keeps them for a quicker start; optional."""
+    return cache_root() / f"kafka-{KAFKA_VERSION}.jsa"
+
+
 def secantusd() -> Path:
     """The MongoDB-wire server built from its crate."""
     return cache_root() / f"secantus-{SECANTUS_VERSION}" / "bin" / "secantusd-rs"

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
 from cdp_contracts.topics import (
     EVENTS_PERMITTED,
     EVENTS_RECEIVED,
@@ -20,6 +18,8 @@ from cdp_contracts.topics import (
     PROFILES_UPDATED,
     dead_letter_topics,
 )
+
+from cdp_devstack.offsets import topic_counts
 
 COUNTED: Final = (
     EVENTS_RECEIVED, EVENTS_REJECTED, EVENTS_VALIDATED, EVENTS_WITHHELD, EVENTS_PERMITTED, EVENTS_RESOLVED,
@@ -63,38 +63,3 @@ async def account(bootstrap: str, validator_metrics: str) -> Account:
         updated=counts[PROFILES_UPDATED.name],
         dead_lettered=sum(counts[name] for name in dead_letter_topics()),
     )
-
-
-async def topic_counts(bootstrap: str, topics: Iterable[str]) -> Mapping[str, int]:
-    """How many records each topic holds."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
-    await consumer.start()
-    try:
-        return {topic: await records_in(consumer, topic) for topic in topics}
-    finally:
-        await consumer.stop()
-
-
-async def records_in(consumer: AIOKafkaConsumer, topic: str) -> int:
-    """The distance between the two ends of every partition of a topic."""
-    numbers = consumer.partitions_for_topic(topic)
-    if not numbers:
-        await consumer._client.force_metadata_update()  # noqa: SLF001  # aiokafka has no public refresh
-        numbers = consumer.partitions_for_topic(topic) or ()
-    partitions = [TopicPartition(topic, number) for number in numbers]
-    begins, ends = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
-    return sum(ends[tp] - begins[tp] for tp in partitions)
-
-
-async def caught_up(bootstrap: str, group: str, topic: str) -> bool:
-    """Whether a group has committed everything that is in the topic now."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=group, enable_auto_commit=False)
-    await consumer.start()
-    try:
-        numbers = consumer.partitions_for_topic(topic) or await consumer._client.fetch_all_metadata()  # noqa: SLF001
-        partitions = [TopicPartition(topic, n) for n in (consumer.partitions_for_topic(topic) or numbers)]
-        consumer.assign(partitions)
-        ends = await consumer.end_offsets(partitions)
-        return all([(await consumer.committed(tp) or 0) >= end for tp, end in ends.items()])
-    finally:
-        await consumer.stop()

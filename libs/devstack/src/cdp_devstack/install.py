@@ -21,6 +21,8 @@ from typing import Final
 
 from cdp_devstack import cache
 from cdp_devstack.preflight import java_check, kafka_check, preflight, redis_check, report, secantus_check
+from cdp_devstack.servers import Server, ServerError, free_port
+from cdp_devstack.servers.local import ApacheKafka
 
 POM: Final = f"""\
 <project>
@@ -53,9 +55,10 @@ def main() -> int:
     try:
         with only_one():
             system_packages()
-            once("Apache Kafka", kafka_check().ok, cache.kafka_jars(), fetch_kafka)
-            once("secantusd-rs", secantus_check().ok, cache.secantusd().parent.parent, build_secantus)
-    except (InstallError, subprocess.CalledProcessError) as error:
+            once("Apache Kafka", cache.kafka_jars(), fetch_kafka)
+            once("Kafka's class archive", cache.kafka_archive(), archive_kafka)
+            once("secantusd-rs", cache.secantusd().parent.parent, build_secantus)
+    except (InstallError, ServerError, subprocess.CalledProcessError) as error:
         print(f"stopped: {error}", file=sys.stderr)
         return 1
     checks = preflight("local")
@@ -104,16 +107,15 @@ def wanted_packages() -> list[str]:
     return [package for package, there in needed if not there]
 
 
-def once(name: str, there: bool, target: Path, make: Callable[[Path], None]) -> None:
-    """Make a folder of the cache unless it is there; it appears under its name only when it is complete."""
-    if there:
+def once(name: str, target: Path, make: Callable[[Path], None]) -> None:
+    """Make an entry of the cache unless it is there; it appears under its name only when it is complete."""
+    if target.exists():
         print(f"{name}: kept in {target}")
         return
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=cache.cache_root()) as scratch:
         built = Path(scratch) / "built"
         make(built)
-        shutil.rmtree(target, ignore_errors=True)
         built.rename(target)
     print(f"{name}: done in {time.monotonic() - started:.0f} s, kept in {target}", flush=True)
 
@@ -130,6 +132,18 @@ def fetch_kafka(target: Path) -> None:
             *("-DincludeScope=runtime", f"-DoutputDirectory={target}"),
         ]
     )
+
+
+def archive_kafka(target: Path) -> None:
+    """Start the broker once and keep the classes it loaded: later starts take half the time."""
+    print("Kafka's class archive: starting Apache Kafka once", flush=True)
+    server = Server(ApacheKafka(target.parent / "kafka", free_port(), record_classes=target))
+    try:
+        server.start()
+    finally:
+        server.stop(seconds=60)
+    if not target.exists():
+        raise InstallError(f"Java wrote no archive: {server.log.read_text()[-500:]}")
 
 
 def build_secantus(target: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import signal
 import subprocess
@@ -24,14 +25,15 @@ class ServerError(RuntimeError):
 
 
 class Guard:
-    """Tells one small process of ours which groups to end when this process is gone."""
+    """Tells one small process of ours which groups to end when this process is gone without having done it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
+        self._children: dict[int, Child] = {}
 
-    def watch(self, group: int) -> None:
-        """From now on the group ends with this process at the latest."""
+    def watch(self, child: Child) -> None:
+        """From now on the child's group ends with this process at the latest."""
         with self._lock:
             if self._process is None:
                 self._process = subprocess.Popen(
@@ -43,15 +45,19 @@ class Guard:
                     text=True,
                 )
                 atexit.register(self.close)
-            self._say(f"+{group}")
+            self._children[child.pid] = child
+            self._say(f"+{child.pid}")
 
-    def release(self, group: int) -> None:
+    def release(self, child: Child) -> None:
         """The group has ended; its number may be given to somebody else."""
         with self._lock:
-            self._say(f"-{group}")
+            if self._children.pop(child.pid, None) is not None:
+                self._say(f"-{child.pid}")
 
     def close(self) -> None:
-        """End every watched group and the guard itself."""
+        """End every child that is left, and the guard itself."""
+        for child in list(self._children.values()):
+            child.stop(guard.GRACE_SECONDS)
         with self._lock:
             process, self._process = self._process, None
         if process is not None and process.stdin is not None:
@@ -60,8 +66,9 @@ class Guard:
 
     def _say(self, line: str) -> None:
         if self._process is not None and self._process.stdin is not None:
-            self._process.stdin.write(line + "\n")
-            self._process.stdin.flush()
+            with contextlib.suppress(BrokenPipeError):
+                self._process.stdin.write(line + "\n")
+                self._process.stdin.flush()
 
 
 GUARD: Final = Guard()
@@ -85,6 +92,7 @@ class Child:
         """
         self.name = name
         self.log = log
+        self._swept = False
         folder.mkdir(parents=True, exist_ok=True)
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as output:
@@ -97,7 +105,7 @@ class Child:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        GUARD.watch(self.pid)
+        GUARD.watch(self)
 
     @property
     def pid(self) -> int:
@@ -132,10 +140,12 @@ class Child:
 
     def kill(self) -> None:
         """SIGKILL to the group, and wait until the process is gone. Idempotent."""
-        if self._process.returncode is None or guard.alive(self.pid):
-            signal_group(self.pid, signal.SIGKILL)
+        if self._swept:
+            return
+        signal_group(self.pid, signal.SIGKILL)
         self._process.wait()
-        GUARD.release(self.pid)
+        self._swept = True
+        GUARD.release(self)
 
     def pause(self) -> None:
         """SIGSTOP to the group: connections stay open and nothing answers."""

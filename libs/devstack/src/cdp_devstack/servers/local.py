@@ -40,6 +40,8 @@ class ApacheKafka:
     folder: Path
     port: int
     controller_port: int = field(default_factory=free_port)
+    record_classes: Path | None = None
+    """Where to write, at the end, the archive that makes the next starts quicker."""
     title: str = f"Apache Kafka {cache.KAFKA_VERSION}"
 
     @property
@@ -93,7 +95,17 @@ class ApacheKafka:
         if java is None:
             raise ServerError(f"no Java here: {INSTALL}")
         logging = f"-Dlog4j2.configurationFile={self.folder / 'log4j2.yaml'}"
-        return [str(java), *options, logging, "-cp", f"{cache.kafka_jars()}/*", main, *arguments]
+        return [
+            *(str(java), *options, *self._archive(), logging),
+            *("-cp", f"{cache.kafka_jars()}/*", main, *arguments),
+        ]
+
+    def _archive(self) -> list[str]:
+        if self.record_classes is not None:
+            return [f"-XX:ArchiveClassesAtExit={self.record_classes}"]
+        kept = cache.kafka_archive()
+        # Of a newer Java or other jars it is ignored with a line in the log.
+        return [f"-XX:SharedArchiveFile={kept}"] if kept.is_file() else []
 
     def _properties(self) -> str:
         values = {
