@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from hashlib import sha1
 from typing import Annotated, Final, TypeAlias
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 
@@ -23,8 +24,12 @@ Pseudonym: TypeAlias = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$", descripti
 
 
 def derived_id(cause: UUID | str, kind: str, n: int = 0) -> UUID:
-    """The id of the n-th message of a kind that a cause brings about: the same on every redelivery."""
-    return uuid5(NAMESPACE, f"{cause}/{kind}/{n}")
+    """The id of the n-th message of a kind that a cause brings about: the same on every redelivery.
+
+    It is `uuid5(NAMESPACE, "<cause>/<kind>/<n>")`, spelled out because every message of every hop needs one.
+    """
+    digest = sha1(NAMESPACE.bytes + f"{cause}/{kind}/{n}".encode(), usedforsecurity=False).digest()
+    return UUID(bytes=digest[:16], version=5)
 
 
 class Contract(BaseModel):
