@@ -84,10 +84,13 @@ def _text_bytes(text: str) -> int:
 def _container_bytes(value: Container, levels: int) -> int:
     if levels == 0:
         raise _Unsound("depth", "less deep nesting")
-    total = BYTES_PER_VALUE
-    for item in value.values() if isinstance(value, dict) else value:
+    total = BYTES_PER_VALUE * (len(value) + 1)
+    if isinstance(value, dict):
+        total += _text_bytes("".join(value))
+        value = list(value.values())
+    for item in value:
         total += _most_bytes(item, levels - 1)
-    return total + sum(map(_text_bytes, value)) if isinstance(value, dict) else total
+    return total
 
 
 def _located(value: JsonValue, levels: int) -> tuple[tuple[str | int, ...], JsonValue]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import Final, TypeAlias
 
 from cdp_contracts.definitions_v1 import EventRule, PropertyRule, TrackingPlanDefined
 from cdp_contracts.envelope import JsonObject
@@ -12,6 +12,8 @@ from pydantic import JsonValue
 
 from cdp_collector.domain.clock import parsed_time
 from cdp_collector.domain.rules import Fault, json_type, pointer_to
+
+Rules: TypeAlias = Mapping[str, PropertyRule]
 
 UNPLANNED: Final = "unplanned-event"
 
@@ -35,15 +37,13 @@ def _faults(plan: TrackingPlanDefined, event: EventReceived, kind: EventType) ->
             yield from _event_faults(rule, _object(event.properties))
         elif plan.unknown_events == "reject":
             yield Fault("plan-event", "/event", f"an event of the plan {plan.name}", json_type(event.event))
-    if kind == "group":
-        return
-    context = _object(event.context)
-    yield from _value_faults(plan.traits, _object(event.traits), ("traits",), required=kind == "identify")
-    yield from _value_faults(plan.traits, _object(context.get("traits")), ("context", "traits"), required=False)
+    if kind != "group" and plan.traits:
+        yield from _trait_faults(plan.traits, event, kind)
 
 
 def _event_faults(rule: EventRule, properties: JsonObject) -> Iterator[Fault]:
-    yield from _value_faults(rule.properties, properties, ("properties",), required=True)
+    yield from _missing(rule.properties, properties, "properties")
+    yield from _value_faults(rule.properties, properties, ("properties",))
     if rule.unknown_properties == "reject":
         for name, value in properties.items():
             if name not in rule.properties:
@@ -52,25 +52,35 @@ def _event_faults(rule: EventRule, properties: JsonObject) -> Iterator[Fault]:
                 )
 
 
-def _value_faults(
-    rules: Mapping[str, PropertyRule], values: JsonObject, place: tuple[str, ...], *, required: bool
-) -> Iterator[Fault]:
+def _trait_faults(rules: Rules, event: EventReceived, kind: EventType) -> Iterator[Fault]:
+    own, beside = _object(event.traits), _object(_object(event.context).get("traits"))
+    if kind == "identify":
+        yield from _missing(rules, {**beside, **own}, "traits")
+    yield from _value_faults(rules, own, ("traits",))
+    yield from _value_faults(rules, beside, ("context", "traits"))
+
+
+def _missing(rules: Rules, given: JsonObject, place: str) -> Iterator[Fault]:
     """Null is the same as absent."""
     for name, rule in rules.items():
-        value = values.get(name)
-        if value is not None:
-            yield from _rule_faults(rule, value, pointer_to(*place, name))
-        elif rule.required and required:
-            yield Fault("plan-required", pointer_to(*place, name), rule.type, "null")
+        if rule.required and given.get(name) is None:
+            yield Fault("plan-required", pointer_to(place, name), rule.type, "null")
 
 
-def _rule_faults(rule: PropertyRule, value: JsonValue, pointer: str) -> Iterator[Fault]:
+def _value_faults(rules: Rules, values: JsonObject, place: tuple[str, ...]) -> Iterator[Fault]:
+    for name, value in values.items():
+        rule = rules.get(name)
+        if rule is not None and value is not None:
+            yield from _rule_faults(rule, value, (*place, name))
+
+
+def _rule_faults(rule: PropertyRule, value: JsonValue, path: tuple[str, ...]) -> Iterator[Fault]:
     if not _has_type(rule.type, value):
-        yield Fault("plan-type", pointer, rule.type, json_type(value))
+        yield Fault("plan-type", pointer_to(*path), rule.type, json_type(value))
     elif rule.one_of is not None and value not in rule.one_of:
-        yield Fault("plan-one-of", pointer, f"one of {', '.join(rule.one_of)}", json_type(value))
+        yield Fault("plan-one-of", pointer_to(*path), f"one of {', '.join(rule.one_of)}", json_type(value))
     elif isinstance(value, int | float) and not _in_range(rule, value):
-        yield Fault("plan-range", pointer, _range(rule), json_type(value))
+        yield Fault("plan-range", pointer_to(*path), _range(rule), json_type(value))
 
 
 def _has_type(expected: str, value: JsonValue) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Final, TypeAlias, get_args
 
 from cdp_contracts.events_v1 import EventReceived, EventType
@@ -28,7 +28,13 @@ PLACEHOLDERS: Final = frozenset(
 
 def structure_fault(event: EventReceived, limits: Limits) -> Fault | None:
     """The first way in which the event is not one of the specification."""
-    return next(_faults(event, limits), None)
+    return (
+        _type_fault(event)
+        or _object_fault(event)
+        or _identifier_fault(event, limits)
+        or _name_fault(event, limits)
+        or _message_id_fault(event, limits)
+    )
 
 
 def identifier(value: JsonValue) -> str | None:
@@ -59,69 +65,74 @@ def subject_of(event: EventReceived) -> str | None:
     return None if user is None else f"user:{user}"
 
 
-def _faults(event: EventReceived, limits: Limits) -> Iterator[Fault]:
-    yield from _type_faults(event)
-    yield from _object_faults(event)
-    yield from _identifier_faults(event, limits)
-    yield from _name_faults(event, limits)
-    if event.message_id is not None and own_message_id(event, limits) is None:
-        expected = f"a string of 1 to {limits.message_id_chars} characters"
-        yield Fault("message-id", "/messageId", expected, json_type(event.message_id))
+def _type_fault(event: EventReceived) -> Fault | None:
+    if isinstance(event.type, str) and event.type in EVENT_TYPES:
+        return None
+    return Fault("event-type", "/type", f"one of {', '.join(sorted(EVENT_TYPES))}", json_type(event.type))
 
 
-def _type_faults(event: EventReceived) -> Iterator[Fault]:
-    if not isinstance(event.type, str) or event.type not in EVENT_TYPES:
-        yield Fault("event-type", "/type", f"one of {', '.join(sorted(EVENT_TYPES))}", json_type(event.type))
-
-
-def _object_faults(event: EventReceived) -> Iterator[Fault]:
+def _object_fault(event: EventReceived) -> Fault | None:
     for name, value in (("properties", event.properties), ("traits", event.traits), ("context", event.context)):
         if value is not None and not isinstance(value, dict):
-            yield Fault("type", pointer_to(name), "object", json_type(value))
+            return Fault("type", pointer_to(name), "object", json_type(value))
     traits = event.context.get("traits") if isinstance(event.context, dict) else None
-    if traits is not None and not isinstance(traits, dict):
-        yield Fault("type", "/context/traits", "object", json_type(traits))
+    if traits is None or isinstance(traits, dict):
+        return None
+    return Fault("type", "/context/traits", "object", json_type(traits))
 
 
-def _identifier_faults(event: EventReceived, limits: Limits) -> Iterator[Fault]:
-    given = {
-        "userId": event.user_id,
-        "anonymousId": event.anonymous_id,
-        "groupId": event.group_id,
-        "previousId": event.previous_id,
-    }
-    for name, value in given.items():
-        yield from _id_faults(name, value, limits)
-    if identifier(event.user_id) is None and identifier(event.anonymous_id) is None:
-        yield Fault("identifier", "/userId", "a user id or an anonymous id", json_type(event.user_id))
-    if event.type == "group" and identifier(event.group_id) is None:
-        yield Fault("group-id", "/groupId", "the id of the group", json_type(event.group_id))
-    if event.type == "alias" and identifier(event.previous_id) is None:
-        yield Fault("previous-id", "/previousId", "the id known before", json_type(event.previous_id))
-    if event.type == "alias" and identifier(event.user_id) is None:
-        yield Fault("previous-id", "/userId", "the user id that takes over", json_type(event.user_id))
+def _identifier_fault(event: EventReceived, limits: Limits) -> Fault | None:
+    given = (
+        ("userId", event.user_id),
+        ("anonymousId", event.anonymous_id),
+        ("groupId", event.group_id),
+        ("previousId", event.previous_id),
+    )
+    for name, value in given:
+        fault = value is not None and _id_fault(name, value, limits)
+        if fault:
+            return fault
+    return _missing_id_fault(event)
 
 
-def _id_faults(name: str, value: JsonValue, limits: Limits) -> Iterator[Fault]:
+def _id_fault(name: str, value: JsonValue, limits: Limits) -> Fault | None:
     text = identifier(value)
-    if value is None:
-        return
     if text is None:
-        if not isinstance(value, str):
-            yield Fault("type", pointer_to(name), "string", json_type(value))
-    elif len(text) > limits.identifier_chars:
-        yield Fault("length", pointer_to(name), f"at most {limits.identifier_chars} characters", json_type(value))
-    elif is_placeholder(text):
-        yield Fault("identifier", pointer_to(name), "an id, not a placeholder for one", json_type(value))
+        return None if isinstance(value, str) else Fault("type", pointer_to(name), "string", json_type(value))
+    if len(text) > limits.identifier_chars:
+        return Fault("length", pointer_to(name), f"at most {limits.identifier_chars} characters", json_type(value))
+    if is_placeholder(text):
+        return Fault("identifier", pointer_to(name), "an id, not a placeholder for one", json_type(value))
+    return None
 
 
-def _name_faults(event: EventReceived, limits: Limits) -> Iterator[Fault]:
+def _missing_id_fault(event: EventReceived) -> Fault | None:
+    if subject_of(event) is None:
+        return Fault("identifier", "/userId", "a user id or an anonymous id", json_type(event.user_id))
+    if event.type == "group" and identifier(event.group_id) is None:
+        return Fault("group-id", "/groupId", "the id of the group", json_type(event.group_id))
+    if event.type == "alias" and identifier(event.previous_id) is None:
+        return Fault("previous-id", "/previousId", "the id known before", json_type(event.previous_id))
+    if event.type == "alias" and identifier(event.user_id) is None:
+        return Fault("previous-id", "/userId", "the user id that takes over", json_type(event.user_id))
+    return None
+
+
+def _name_fault(event: EventReceived, limits: Limits) -> Fault | None:
     for name, value in (("event", event.event), ("name", event.name)):
         if value is None:
             continue
         if not isinstance(value, str):
-            yield Fault("type", pointer_to(name), "string", json_type(value))
-        elif len(value) > limits.name_chars:
-            yield Fault("length", pointer_to(name), f"at most {limits.name_chars} characters", "string")
+            return Fault("type", pointer_to(name), "string", json_type(value))
+        if len(value) > limits.name_chars:
+            return Fault("length", pointer_to(name), f"at most {limits.name_chars} characters", "string")
     if event.type == "track" and not (isinstance(event.event, str) and event.event.strip()):
-        yield Fault("event-name", "/event", "the name of what happened", json_type(event.event))
+        return Fault("event-name", "/event", "the name of what happened", json_type(event.event))
+    return None
+
+
+def _message_id_fault(event: EventReceived, limits: Limits) -> Fault | None:
+    if event.message_id is None or own_message_id(event, limits) is not None:
+        return None
+    expected = f"a string of 1 to {limits.message_id_chars} characters"
+    return Fault("message-id", "/messageId", expected, json_type(event.message_id))
