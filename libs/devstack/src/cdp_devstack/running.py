@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -43,6 +44,7 @@ def running(
     missing = [check for check in preflight(kind) if not check.ok]
     if missing:
         raise SystemExit("\n".join(f"{check.name}: {check.found}. {check.remedy}" for check in missing))
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # topics that are a moment old have no leader yet
     with ExitStack() as exits:
         say(f"starting servers ({kind}): Kafka, MongoDB, Redis")
         stack = exits.enter_context(Stack.start(kind, folder / "servers"))
