@@ -9,9 +9,7 @@ from uuid import UUID, uuid5
 import pytest
 from cdp_contracts.events_v1 import Decision, Event, EventResolved
 from cdp_contracts.identities_v1 import Evidence, IdentitiesMerged
-from cdp_profiles.domain.limits import Limits
 from cdp_profiles.domain.profile import Profile, record_id
-from cdp_profiles.domain.updating import Rules
 from cdp_runtime.pseudonyms import Pseudonymizer
 
 NAMES = UUID("6f0c6c1e-58a2-4c43-9a39-1f0f5ad0a001")
@@ -24,7 +22,7 @@ class Messages:
     """Makes messages; equal arguments make equal messages."""
 
     tenant: str = "demo"
-    rules: Rules = field(default_factory=lambda: Rules(Pseudonymizer(b"pepper for the tests"), Limits()))
+    pseudonyms: Pseudonymizer = field(default_factory=lambda: Pseudonymizer(b"pepper for the tests"))
 
     def profile_id(self, name: str) -> UUID:
         """The profile id that goes by a short name."""
@@ -48,7 +46,7 @@ class Messages:
         return EventResolved(
             tenant=self.tenant, id=uuid5(NAMES, f"event {n}"), message_id=f"m{n}", occurred_at=occurred_at,
             received_at=occurred_at, subject="0" * 32, source="web", event=Event(**event), decision=DECISION,
-            profile_id=self.profile_id(profile), part=self.rules.pseudonyms.of(self.tenant, "part", owner),
+            profile_id=self.profile_id(profile), part=self.pseudonyms.of(self.tenant, "part", owner),
         )  # fmt: skip
 
     def identify(self, n: int, profile: str, *, at: float | None = None, **traits) -> EventResolved:

@@ -17,6 +17,7 @@ import pytest
 from cdp_contracts.envelope import derived_id
 from cdp_contracts.topics import PROFILES_UPDATED
 from cdp_profiles.domain.events import part_of
+from cdp_profiles.domain.limits import Limits
 from cdp_profiles.domain.parts import Joined
 from cdp_profiles.domain.profile import Profile
 from cdp_profiles.handlers import absorb_profiles, update_profiles
@@ -79,7 +80,7 @@ class World:
 
     def __post_init__(self):
         self.random = random.Random(self.seed)
-        self.store = SwitchingStore()
+        self.store = SwitchingStore(self.make.pseudonyms)
         self.merges = {
             absorbed: self.random.choice(PEOPLE[:n])
             for n, absorbed in enumerate(PEOPLE)
@@ -145,7 +146,7 @@ class World:
                 if hasattr(messages[0], "absorbed"):
                     await absorb_profiles(batch, self.store)
                 else:
-                    await update_profiles(batch, self.store, self.make.rules)
+                    await update_profiles(batch, self.store, Limits())
             except Conflict:
                 await switch()
                 continue
@@ -166,7 +167,7 @@ class World:
         joined = Joined()
         for event in self.events:
             if self.survivor(self.name_of(event)) == survivor:
-                joined.add(part_of(event, self.make.rules.pseudonyms))
+                joined.add(part_of(event))
         return joined
 
     def check(self):

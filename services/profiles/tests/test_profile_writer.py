@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pytest
 from cdp_contracts import failures_v1
@@ -13,8 +13,9 @@ from cdp_profiles.domain.profile import Profile
 from cdp_profiles.domain.updating import chain_of
 from cdp_profiles.handlers import stages
 from cdp_profiles.store import MemoryProfileStore
+from cdp_runtime.pseudonyms import Pseudonymizer
 from cdp_testkit import Crash, LocalBus
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 PEOPLE = ["ann", "bob", "device", "phone", "tablet"]  # the oldest first
@@ -35,8 +36,8 @@ class Fuse:
 class FusedStore(MemoryProfileStore):
     """A store whose writes are steps: the writer may be killed before each, and after."""
 
-    def __init__(self, fuse: Fuse) -> None:
-        super().__init__()
+    def __init__(self, fuse: Fuse, pseudonyms: Pseudonymizer) -> None:
+        super().__init__(pseudonyms)
         self.fuse = fuse
 
     async def save(self, people: Mapping[str, Profile]) -> None:
@@ -54,9 +55,8 @@ class Writer:
         self.fuse = Fuse()
         self.bus = LocalBus()
         self.bus.script = self.fuse.step
-        self.store = FusedStore(self.fuse)
-        rules = replace(make.rules, limits=limits or make.rules.limits)
-        self.bus.attach("profiles-writer", stages(self.store, rules))
+        self.store = FusedStore(self.fuse, make.pseudonyms)
+        self.bus.attach("profiles-writer", stages(self.store, limits or Limits()))
 
     async def publish(self, *messages) -> None:
         for message in messages:
@@ -176,6 +176,7 @@ def stories(draw):
     return numbered, [*order, *again], draw(st.lists(st.integers(1, 30), max_size=4)), draw(st.integers(1, 5))
 
 
+@settings(deadline=None)
 @given(stories(), st.data())
 async def test_any_order_any_repeats_any_kills_end_the_same(make, told, data):
     numbered, order, kills, fetch = told
@@ -205,7 +206,9 @@ async def test_any_order_any_repeats_any_kills_end_the_same(make, told, data):
 
 
 def test_the_stages_declare_what_they_read_and_emit(make):
-    found = {stage.name: (stage.reads, stage.emits) for stage in stages(MemoryProfileStore(), make.rules)}
+    found = {
+        stage.name: (stage.reads, stage.emits) for stage in stages(MemoryProfileStore(make.pseudonyms), Limits())
+    }
     assert found == {
         "update_profiles": (EVENTS_RESOLVED, (PROFILES_UPDATED,)),
         "absorb_profiles": (IDENTITIES_MERGED, (PROFILES_UPDATED,)),

@@ -6,7 +6,6 @@ from cdp_runtime.app import Role, role
 
 from cdp_profiles.api.readers import Readers
 from cdp_profiles.api.routes import build_api
-from cdp_profiles.domain.updating import Rules
 from cdp_profiles.handlers import stages
 from cdp_profiles.settings import Settings
 from cdp_profiles.store import MongoProfileStore
@@ -15,11 +14,11 @@ from cdp_profiles.store import MongoProfileStore
 def build_writer(settings: Settings | None = None) -> Role:
     """Applies events and merges to the records."""
     settings = settings or Settings()
-    profiles = MongoProfileStore(settings.mongo)
+    profiles = MongoProfileStore(settings.mongo, settings.pseudonyms)
     return role(
         "profiles-writer",
         kafka=settings.kafka,
-        stages=stages(profiles, Rules(settings.pseudonyms, settings.limits)),
+        stages=stages(profiles, settings.limits),
         resources=[profiles],
         before=[profiles.migrate],
     )
@@ -28,6 +27,7 @@ def build_writer(settings: Settings | None = None) -> Role:
 def build_http(settings: Settings | None = None) -> Role:
     """Answers readers."""
     settings = settings or Settings()
-    profiles = MongoProfileStore(settings.mongo.model_copy(update={"timeout_seconds": settings.read_seconds}))
-    api = build_api(profiles, Readers(settings.read_tokens), settings.pseudonyms)
+    impatient = settings.mongo.model_copy(update={"timeout_seconds": settings.read_seconds})
+    profiles = MongoProfileStore(impatient, settings.pseudonyms)
+    api = build_api(profiles, Readers(settings.read_tokens))
     return role("profiles-http", resources=[profiles], api=api)

@@ -11,19 +11,20 @@ from cdp_contracts.topics import EVENTS_RESOLVED, IDENTITIES_MERGED, PROFILES_UP
 from cdp_runtime.batch import Batch
 from cdp_runtime.stage import Stage
 
+from cdp_profiles.domain.limits import Limits
 from cdp_profiles.domain.merging import absorb, both, freeze, release
 from cdp_profiles.domain.profile import record_id
-from cdp_profiles.domain.updating import Applied, Refused, Rules, update
+from cdp_profiles.domain.updating import Applied, Refused, update
 from cdp_profiles.store import ProfileStore
 
 M = TypeVar("M", bound=Contract)
 
 
-async def update_profiles(batch: Batch[EventResolved], profiles: ProfileStore, rules: Rules) -> None:
+async def update_profiles(batch: Batch[EventResolved], profiles: ProfileStore, limits: Limits) -> None:
     """Apply each event to its person's record. Safe twice."""
     people = await profiles.load(record_id(event.tenant, event.profile_id) for event in batch)
     for event in batch:
-        tell(batch, event, update(people, event, rules, batch.now))
+        tell(batch, event, update(people, event, limits, batch.now))
     await profiles.save(people)
 
 
@@ -48,9 +49,9 @@ def tell(batch: Batch[M], cause: M, decision: Applied | Refused) -> None:
             batch.dead_letter(cause, reason)
 
 
-def stages(profiles: ProfileStore, rules: Rules) -> list[Stage[Any]]:
+def stages(profiles: ProfileStore, limits: Limits) -> list[Stage[Any]]:
     """The writer's stages."""
     return [
-        Stage(update_profiles, reads=EVENTS_RESOLVED, emits=[PROFILES_UPDATED], uses=[profiles, rules]),
+        Stage(update_profiles, reads=EVENTS_RESOLVED, emits=[PROFILES_UPDATED], uses=[profiles, limits]),
         Stage(absorb_profiles, reads=IDENTITIES_MERGED, emits=[PROFILES_UPDATED], uses=[profiles]),
     ]

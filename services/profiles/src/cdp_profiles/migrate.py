@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
-from cdp_runtime.settings import MongoSettings
-
+from cdp_profiles.settings import Settings
 from cdp_profiles.store import MongoProfileStore
 
 
-async def migrate(settings: MongoSettings) -> None:
+async def migrate(settings: Settings) -> None:
     """Make what is missing."""
-    profiles = MongoProfileStore(settings)
+    profiles = MongoProfileStore(settings.mongo, settings.pseudonyms)
     try:
         await profiles.migrate()
     finally:
@@ -19,4 +18,4 @@ async def migrate(settings: MongoSettings) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(migrate(MongoSettings()))
+    asyncio.run(migrate(Settings()))

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Final, Protocol
 
-from cdp_runtime.records import MemoryRecords, MongoRecords, Records, State
+from cdp_runtime.mongo import Document
+from cdp_runtime.pseudonyms import Pseudonymizer
+from cdp_runtime.records import MemoryRecords, MongoRecords, Records, lost_inserts
 from cdp_runtime.settings import MongoSettings
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection
+from pymongo import InsertOne
+from pymongo.errors import BulkWriteError
 
+from cdp_profiles.domain.events import lookup_text
+from cdp_profiles.domain.parts import Identifier
 from cdp_profiles.domain.profile import Profile
 
 MOST_FOUND: Final = 20
-LOOKUP_INDEX: Final = "tenant_identifiers"
+CONNECTIONS: Final = 8
 
 
 class ProfileStore(Protocol):
@@ -26,11 +34,14 @@ class ProfileStore(Protocol):
         ...
 
     async def save(self, people: Mapping[str, Profile]) -> None:
-        """Write those that changed; Conflict if any was written by somebody else since. One round trip."""
+        """Write those that changed; Conflict if any was written by somebody else since.
+
+        One round trip, and one before it for identifiers that are new on a profile.
+        """
         ...
 
-    async def find(self, tenant: str, lookup: str) -> list[Profile]:
-        """The live profiles of a tenant on which an identifier was seen: at most 20 records are looked at."""
+    async def find(self, tenant: str, identifier: Identifier) -> list[Profile]:
+        """The live profiles of a tenant on which an identifier was seen, among the first 20 records found."""
         ...
 
     async def ping(self) -> None:
@@ -38,11 +49,21 @@ class ProfileStore(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """An identifier was seen on a record. Known by its pseudonym; what it was is in the record."""
+
+    lookup: str
+    record: str
+
+
 class MemoryProfileStore:
     """Profiles in this process; same promises as the store on MongoDB."""
 
-    def __init__(self) -> None:
+    def __init__(self, pseudonyms: Pseudonymizer) -> None:
         self.records = MemoryRecords(Profile)
+        self._pseudonyms = pseudonyms
+        self._seen_on: dict[str, set[str]] = defaultdict(set)
 
     async def load(self, ids: Iterable[str]) -> dict[str, Profile]:
         """See ProfileStore."""
@@ -50,30 +71,39 @@ class MemoryProfileStore:
 
     async def save(self, people: Mapping[str, Profile]) -> None:
         """See ProfileStore."""
+        for sighting in sightings(people, self._pseudonyms):
+            self._seen_on[sighting.lookup].add(sighting.record)
         await self.records.save(people)
 
-    async def find(self, tenant: str, lookup: str) -> list[Profile]:
+    async def find(self, tenant: str, identifier: Identifier) -> list[Profile]:
         """See ProfileStore."""
-        documents = self.records.documents.items()
-        found = [i for i, d in documents if d["tenant"] == tenant and lookup in d["identifiers"]]
-        return alive(await self.load(found[:MOST_FOUND]))
+        found = self._seen_on.get(lookup_of(tenant, identifier, self._pseudonyms), ())
+        return alive(await self.load(sorted(found)[:MOST_FOUND]))
 
     async def ping(self) -> None:
         """See ProfileStore."""
 
 
 class MongoProfileStore:
-    """Profiles in a MongoDB collection. Nothing connects before the first call."""
+    """Profiles in MongoDB: `profiles` has the records, `sightings` finds them by identifier.
 
-    def __init__(self, settings: MongoSettings) -> None:
+    Sightings are documents of their own, written once: an index on the records would be maintained with every
+    event. Nothing connects before the first call.
+    """
+
+    def __init__(self, settings: MongoSettings, pseudonyms: Pseudonymizer) -> None:
         milliseconds = int(settings.timeout_seconds * 1000)
-        self._client: AsyncIOMotorClient[State] = AsyncIOMotorClient(
-            settings.url.get_secret_value(), serverSelectionTimeoutMS=milliseconds, timeoutMS=milliseconds
+        self._client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(
+            settings.url.get_secret_value(),
+            appname="cdp-profiles",
+            serverSelectionTimeoutMS=milliseconds,
+            socketTimeoutMS=milliseconds,
+            maxPoolSize=CONNECTIONS,
         )
-        self.collection: AsyncIOMotorCollection[State] = self._client[
-            f"{settings.database_prefix}_profiles"
-        ].profiles
-        self._records = MongoRecords(self.collection, Profile)
+        database = self._client[f"{settings.database_prefix}_profiles"]
+        self.sightings: AsyncIOMotorCollection[Document] = database["sightings"]
+        self._records = MongoRecords(database["profiles"], Profile)
+        self._pseudonyms = pseudonyms
 
     async def load(self, ids: Iterable[str]) -> dict[str, Profile]:
         """See ProfileStore."""
@@ -81,17 +111,27 @@ class MongoProfileStore:
 
     async def save(self, people: Mapping[str, Profile]) -> None:
         """See ProfileStore."""
+        # First, so that no record is without its sightings; one of a record that was not saved finds nobody.
+        await self._note([InsertOne(sighting_document(s)) for s in sightings(people, self._pseudonyms)])
         await self._records.save(people)
 
-    async def find(self, tenant: str, lookup: str) -> list[Profile]:
+    async def _note(self, inserts: list[InsertOne[Document]]) -> None:
+        if not inserts:
+            return
+        try:
+            await self.sightings.bulk_write(inserts, ordered=False)
+        except BulkWriteError as error:
+            lost_inserts(error)
+
+    async def find(self, tenant: str, identifier: Identifier) -> list[Profile]:
         """See ProfileStore."""
-        query = {"tenant": tenant, "identifiers": lookup}
-        found = [d["_id"] async for d in self.collection.find(query, {"_id": 1}).limit(MOST_FOUND)]
-        return alive(await self.load(found))
+        query = {"lookup": lookup_of(tenant, identifier, self._pseudonyms)}
+        found = await self.sightings.find(query, {"record": 1}).limit(MOST_FOUND).to_list(None)
+        return alive(await self.load(document["record"] for document in found))
 
     async def migrate(self) -> None:
         """Make the index that `find` needs. Idempotent."""
-        await self.collection.create_index([("tenant", 1), ("identifiers", 1)], name=LOOKUP_INDEX)
+        await self.sightings.create_index([("lookup", 1)], name="lookup")
 
     async def ping(self) -> None:
         """See ProfileStore."""
@@ -111,5 +151,22 @@ async def with_targets(records: Records[Profile], ids: Iterable[str]) -> dict[st
 
 
 def alive(people: Mapping[str, Profile]) -> list[Profile]:
-    """Those that are no redirects."""
-    return [profile for profile in people.values() if profile.into is None]
+    """Those that are no redirects, and stored."""
+    return [profile for profile in people.values() if profile.into is None and profile.rev]
+
+
+def sightings(people: Mapping[str, Profile], pseudonyms: Pseudonymizer) -> Iterator[Sighting]:
+    """The identifiers that are new on these records."""
+    for profile in people.values():
+        for identifier in profile.sighted:
+            yield Sighting(lookup_of(profile.tenant, identifier, pseudonyms), profile.id)
+
+
+def lookup_of(tenant: str, identifier: Identifier, pseudonyms: Pseudonymizer) -> str:
+    """What an identifier is looked up by: no other tenant's is the same."""
+    return f"{tenant}/{pseudonyms.of(tenant, identifier.kind, lookup_text(identifier))}"
+
+
+def sighting_document(sighting: Sighting) -> Document:
+    """As it is stored, once."""
+    return {"_id": f"{sighting.lookup}/{sighting.record}", "lookup": sighting.lookup, "record": sighting.record}

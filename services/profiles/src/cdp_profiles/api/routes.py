@@ -8,7 +8,6 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 from uuid import UUID
 
 from cdp_runtime.failures import is_away
-from cdp_runtime.pseudonyms import Pseudonymizer
 from fastapi import Depends, FastAPI, Header, Query, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
@@ -24,7 +23,7 @@ from cdp_profiles.api.problems import (
 )
 from cdp_profiles.api.readers import Reader, Readers, record_access
 from cdp_profiles.api.views import ProfileView, view_of
-from cdp_profiles.domain.events import identifier_of
+from cdp_profiles.domain.events import identifier
 from cdp_profiles.domain.profile import Profile, record_id
 from cdp_profiles.domain.updating import chain_of
 from cdp_profiles.store import ProfileStore
@@ -52,7 +51,6 @@ class Desk:
 
     profiles: ProfileStore
     readers: Readers
-    pseudonyms: Pseudonymizer
 
     async def by_id(
         self, *, profile_id: UUID, token: Token, include: Include = (), known: Known = None
@@ -94,8 +92,7 @@ class Desk:
         return profile
 
     async def _find(self, reader: Reader, kind: str, value: str) -> Profile:
-        lookup = identifier_of(reader.tenant, kind, value, self.pseudonyms).lookup
-        found = [profile for profile in await self.profiles.find(reader.tenant, lookup) if profile.revision]
+        found = await self.profiles.find(reader.tenant, identifier(kind, value))
         if not found:
             raise not_found()
         if len(found) > 1:
@@ -135,9 +132,9 @@ def etag(profile: Profile, reader: Reader, include: tuple[str, ...]) -> str:
     return f'"{profile.profile_id}.{profile.revision}.{".".join(view)}"'
 
 
-def build_api(profiles: ProfileStore, readers: Readers, pseudonyms: Pseudonymizer) -> FastAPI:
+def build_api(profiles: ProfileStore, readers: Readers) -> FastAPI:
     """The read API over a store."""
-    desk = Desk(profiles, readers, pseudonyms)
+    desk = Desk(profiles, readers)
     api = FastAPI(title="Tessera profiles", description="Read one person's profile.", version="1")
     answer_problems(api)
     by_id = PROBLEMS | UNCHANGED

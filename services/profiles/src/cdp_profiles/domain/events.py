@@ -10,14 +10,13 @@ from typing import Final
 
 from cdp_contracts.envelope import JsonObject
 from cdp_contracts.events_v1 import Event, EventResolved
-from cdp_runtime.pseudonyms import Pseudonymizer
 
 from cdp_profiles.domain.parts import Identifier, Part, Trait, canonical, micros
 
 SHA256_HEX: Final = re.compile(r"[0-9a-fA-F]{64}")
 
 
-def part_of(event: EventResolved, pseudonyms: Pseudonymizer) -> Part:
+def part_of(event: EventResolved) -> Part:
     """The event as a part: its traits, one count, its instant, and the identifiers on it."""
     at = micros(event.occurred_at)
     return Part(
@@ -28,9 +27,7 @@ def part_of(event: EventResolved, pseudonyms: Pseudonymizer) -> Part:
             for name, value in person_traits(event.event).items()
         },
         counters={counter_of(event.event): 1},
-        identifiers={
-            identifier_of(event.tenant, kind, value, pseudonyms) for kind, value in identifiers_on(event.event)
-        },
+        identifiers=set(identifiers_on(event.event)),
     )
 
 
@@ -44,27 +41,28 @@ def counter_of(event: Event) -> str:
     return event.name if event.type == "track" else event.type
 
 
-def identifiers_on(event: Event) -> Iterator[tuple[str, str]]:
+def identifiers_on(event: Event) -> Iterator[Identifier]:
     """The identifiers that a profile can be looked up by."""
     if event.user_id:
-        yield "user_id", event.user_id
+        yield identifier("user_id", event.user_id)
     if event.anonymous_id:
-        yield "anonymous_id", event.anonymous_id
+        yield identifier("anonymous_id", event.anonymous_id)
     email = person_traits(event).get("email")
     if isinstance(email, str) and ("@" in email or SHA256_HEX.fullmatch(email)):
-        yield "email", email
+        yield identifier("email", email)
 
 
-def identifier_of(tenant: str, kind: str, value: str, pseudonyms: Pseudonymizer) -> Identifier:
-    """The identifier with its lookup, which is the same for every spelling of a value (NFKC, no space around).
+def identifier(kind: str, value: str) -> Identifier:
+    """The identifier in its one spelling: NFKC, no space around it; an e-mail address in lower case."""
+    spelled = unicodedata.normalize("NFKC", value).strip()
+    return Identifier(kind, spelled.lower() if kind == "email" else spelled)
 
-    An e-mail address is looked up by its SHA-256 in lower case, so that those who send the hash find it, too.
+
+def lookup_text(of: Identifier) -> str:
+    """What stands for the identifier before it is pseudonymized.
+
+    It is the SHA-256 of an e-mail address, so that those who only ever send the hash are found, too.
     """
-    plain = unicodedata.normalize("NFKC", value).strip()
-    return Identifier(
-        kind, plain, pseudonyms.of(tenant, kind, _hashed(plain.lower()) if kind == "email" else plain)
-    )
-
-
-def _hashed(email: str) -> str:
-    return email if SHA256_HEX.fullmatch(email) else sha256(email.encode()).hexdigest()
+    if of.kind == "email" and not SHA256_HEX.fullmatch(of.value):
+        return sha256(of.value.encode()).hexdigest()
+    return of.value

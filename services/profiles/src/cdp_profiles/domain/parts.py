@@ -54,11 +54,10 @@ class Trait(NamedTuple):
 
 
 class Identifier(NamedTuple):
-    """An identifier seen on an event, and the pseudonym it is looked up by."""
+    """An identifier seen on an event: user_id, anonymous_id or email."""
 
     kind: str
     value: str
-    lookup: str
 
 
 class PartKey(NamedTuple):

@@ -9,7 +9,17 @@ from uuid import UUID
 from cdp_runtime.records import Record, State
 from pydantic import JsonValue, TypeAdapter
 
-from cdp_profiles.domain.parts import ENCODER, Joined, Part, PartKey, Parts, Trait, changed_traits, join
+from cdp_profiles.domain.parts import (
+    ENCODER,
+    Identifier,
+    Joined,
+    Part,
+    PartKey,
+    Parts,
+    Trait,
+    changed_traits,
+    join,
+)
 from cdp_profiles.domain.state import parts_of, state_of
 
 SCHEMA_VERSION: Final = 1
@@ -49,7 +59,8 @@ def record_id(tenant: str, profile_id: UUID | str) -> str:
 class Profile(Record):
     """A person's record, or the redirect (`into`) that is left of it once it became part of another.
 
-    A redirect keeps its parts until the survivor has them.
+    A redirect keeps its parts until the survivor has them. `sighted` are the identifiers that came with the
+    events since it was loaded and were not on it before.
     """
 
     def __init__(self, id: str) -> None:  # noqa: A002  # as the record names it
@@ -59,6 +70,7 @@ class Profile(Record):
         self.parts: Parts = {}
         self.absorbed: set[str] = set()
         self.into: str | None = None
+        self.sighted: set[Identifier] = set()
         self._joined: Joined | None = None
 
     @property
@@ -82,6 +94,7 @@ class Profile(Record):
     def add(self, identifier: str, event: Part) -> list[str]:
         """Take in an event; the names of the traits whose value it changed."""
         changed = changed_traits(self.joined.traits, event.traits)
+        self.sighted |= event.identifiers - self.joined.identifiers
         self.joined.add(event)
         self.parts.setdefault(PartKey(self.profile_id, identifier), Part(event.first_seen, event.last_seen)).add(
             event
@@ -101,14 +114,13 @@ class Profile(Record):
         return self.revision
 
     def to_state(self) -> State:
-        """See Record. `identifiers` is there to be looked up by, everything else to be read back."""
+        """See Record."""
         return {
             "schema_version": SCHEMA_VERSION,
             "tenant": self.tenant,
             "revision": self.revision,
             "into": self.into,
             "absorbed": sorted(self.absorbed),
-            "identifiers": sorted({i.lookup for part in self.parts.values() for i in part.identifiers}),
             "parts": state_of(self.parts),
         }
 

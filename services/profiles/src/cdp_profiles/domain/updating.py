@@ -11,21 +11,12 @@ from uuid import UUID
 from cdp_contracts.envelope import derived_id
 from cdp_contracts.events_v1 import EventResolved
 from cdp_contracts.profiles_v1 import ProfileUpdated
-from cdp_runtime.pseudonyms import Pseudonymizer
 
 from cdp_profiles.domain.events import part_of, person_traits
 from cdp_profiles.domain.limits import Limits, breached
 from cdp_profiles.domain.profile import Outcome, Profile, record_id
 
 People: TypeAlias = Mapping[str, Profile]
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What the decisions depend on besides the records."""
-
-    pseudonyms: Pseudonymizer
-    limits: Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +50,18 @@ def chain_of(people: People, tenant: str, profile_id: UUID) -> Iterator[Profile]
         following = record.target
 
 
-def update(people: People, event: EventResolved, rules: Rules, now: datetime) -> Applied | Refused:
+def update(people: People, event: EventResolved, limits: Limits, now: datetime) -> Applied | Refused:
     """Apply an event to the live record of its person, unless a record on the way there has seen it."""
     chain = list(chain_of(people, event.tenant, event.profile_id))
     for record in chain:
         if record.seen(event.id):
             return Applied(told(record, Outcome.parse(record.outcome(event.id)), event))
-    return _apply(chain[-1], event, rules, now)
+    return _apply(chain[-1], event, limits, now)
 
 
-def _apply(profile: Profile, event: EventResolved, rules: Rules, now: datetime) -> Applied | Refused:
-    news = part_of(event, rules.pseudonyms)
-    if reason := breached(rules.limits, profile, event.part, news):
+def _apply(profile: Profile, event: EventResolved, limits: Limits, now: datetime) -> Applied | Refused:
+    news = part_of(event)
+    if reason := breached(limits, profile, event.part, news):
         return Refused(reason)
     changed = profile.add(event.part, news)
     (counter,) = news.counters
