@@ -56,7 +56,8 @@ def sizes(stream: Clickstream, now: datetime) -> dict[str, int]:
         views=happened("product_view"), added=happened("add_to_cart"), bought=happened("purchase")
     )
     by_person = frame.group_by("person").agg(views=happened("product_view"), bought=happened("purchase"))
-    latest = frame.filter(pl.col("event").is_in(list(LOGINS))).sort("person", "at").group_by("person")
+    logins = frame.filter(pl.col("event").is_in(list(LOGINS))).sort("position")
+    told = logins.unique("device", keep="first", maintain_order=True).group_by("person", maintain_order=True)
     recent = frame.filter((pl.col("event") == "product_view") & (pl.col("at") > now - DAY))
     return {
         "engaged-shoppers": persons(by_visit.filter(pl.col("views") > 3)),
@@ -64,7 +65,7 @@ def sizes(stream: Clickstream, now: datetime) -> dict[str, int]:
         "cart-no-purchase": persons(by_visit.filter((pl.col("added") >= 1) & (pl.col("bought") == 0))),
         "browses-rarely-buys": persons(by_person.filter((pl.col("views") >= 20) & (pl.col("bought") <= 1))),
         "loyal-mobile": persons(
-            latest.agg(pl.col("platform").last(), pl.col("lifecycle").last()).filter(
+            told.agg(pl.col("platform").last(), pl.col("lifecycle").last()).filter(
                 (pl.col("platform") == "mobile") & (pl.col("lifecycle") == "loyal")
             )
         ),

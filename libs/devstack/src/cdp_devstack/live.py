@@ -15,6 +15,7 @@ from cdp_devstack.running import Running, say
 
 THIRD_VIEW: Final = "third-view"
 FLASH: Final = "flash-visitors"
+OFFER_SEEN: Final = "offer-seen"
 WINDOW_SECONDS: Final = 5
 PROBES: Final = 300
 PROBES_PER_SECOND: Final = 50
@@ -95,10 +96,10 @@ async def latency(api: Api, facts: Facts, listener: Listener) -> None:
 
 
 def entries(listener: Listener, ids: set[str]) -> list[Heard]:
-    """The first entry into the flash segment that each of these events caused."""
+    """The entry that each of these events caused."""
     found: dict[str, Heard] = {}
     for heard in listener.heard:
-        if heard.message.message_id in ids and heard.change.segment == FLASH and heard.change.member:
+        if heard.message.message_id in ids and heard.change.segment == OFFER_SEEN and heard.change.member:
             found.setdefault(heard.message.message_id, heard)
     return list(found.values())
 
