@@ -10,6 +10,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from cdp_contracts.topics import PROFILES_UPDATED
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -25,12 +26,14 @@ from cdp_devstack.clickstream import Clickstream
 from cdp_devstack.conservation import Account, account
 from cdp_devstack.facts import Facts
 from cdp_devstack.live import live_facts
+from cdp_devstack.offsets import caught_up
 from cdp_devstack.platform import WRITE_KEY
 from cdp_devstack.replay import COPIES, INVALID, Sent, replay, story
 from cdp_devstack.running import Running, running, say
 
 ENDED_AGO = timedelta(seconds=5)
 DRAIN_SECONDS = 600
+EVALUATORS = "segments-evaluator.evaluate"
 
 
 def main() -> int:
@@ -85,9 +88,15 @@ async def drained(up: Running, sent: Sent) -> Account:
     deadline = time.monotonic() + DRAIN_SECONDS
     while True:
         now = await account(up.stack.kafka, up.platform.roles["collector-validator"].metrics())
-        if (now.received >= total and now.balanced) or time.monotonic() > deadline:
+        arrived = now.received >= total and now.balanced
+        if (arrived and await evaluated(up)) or time.monotonic() > deadline:
             return now
         await asyncio.sleep(0.5)
+
+
+async def evaluated(up: Running) -> bool:
+    """Whether the segments have seen every change of a profile."""
+    return await caught_up(up.stack.kafka, EVALUATORS, PROFILES_UPDATED.name)
 
 
 NEXT = """

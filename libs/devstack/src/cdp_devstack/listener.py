@@ -10,9 +10,11 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
 from cdp_contracts.segments_v1 import MembershipChange, MembershipChanged
 from cdp_contracts.topics import MEMBERSHIP_CHANGED
+
+from cdp_devstack.offsets import partitions_of, true_ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +59,11 @@ class Listener:
 
     async def __aenter__(self) -> Self:
         await self._consumer.start()
-        partitions = self._consumer.partitions_for_topic(MEMBERSHIP_CHANGED.name)
-        while not partitions:
-            await self._consumer._client.force_metadata_update()  # noqa: SLF001  # aiokafka has no public refresh
-            partitions = self._consumer.partitions_for_topic(MEMBERSHIP_CHANGED.name)
-        mine = [TopicPartition(MEMBERSHIP_CHANGED.name, number) for number in partitions]
-        self._consumer.assign(mine)
-        await self._consumer.seek_to_end(*mine)
-        for tp in mine:
-            await self._consumer.position(tp)
+        partitions = await partitions_of(self._consumer, [MEMBERSHIP_CHANGED.name])
+        ends = await true_ends(self._consumer, partitions)
+        self._consumer.assign(partitions)
+        for tp, end in ends.items():
+            self._consumer.seek(tp, end)
         self._task = asyncio.create_task(self._listen())
         return self
 

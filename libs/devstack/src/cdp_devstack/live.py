@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from typing import Final
 
 import polars as pl
 
-from cdp_devstack.api import Api, Json
+from cdp_devstack.api import Api, Json, Traced
 from cdp_devstack.facts import Facts
 from cdp_devstack.listener import Heard, Listener
 from cdp_devstack.running import Running, say
@@ -34,9 +35,8 @@ async def live_facts(up: Running, api: Api, facts: Facts) -> None:
 async def entering(api: Api, facts: Facts, listener: Listener) -> None:
     """A new visitor views a product three times."""
     say("a new visitor views three products")
-    for _ in range(3):
-        await api.track("Product Viewed", "demo-visitor")
-    entered = await listener.first(lambda heard: heard.change.segment == THIRD_VIEW and heard.change.member)
+    views = [await api.track("Product Viewed", "demo-visitor") for _ in range(3)]
+    entered = await listener.first(lambda heard: heard.change.segment == THIRD_VIEW and caused_by(heard, views))
     why = "; ".join(f"{reason.condition}: {reason.value}" for reason in entered.change.reasons)
     facts.fact(
         f"The third view brought the visitor into “{THIRD_VIEW}” after {entered.seconds * 1000:.0f} ms. Why: {why}"
@@ -44,6 +44,11 @@ async def entering(api: Api, facts: Facts, listener: Listener) -> None:
     explained = await api.explain(THIRD_VIEW, str(entered.message.profile_id))
     facts.console.print_json(data=explained, indent=2)
     facts.wrong.extend([] if member(explained) else ["explain says that the visitor is not a member"])
+
+
+def caused_by(heard: Heard, sent: Sequence[Traced]) -> bool:
+    """Whether somebody entered because of one of these events."""
+    return heard.change.member and heard.message.message_id in {one.message_id for one in sent}
 
 
 def member(explained: Json) -> bool:
