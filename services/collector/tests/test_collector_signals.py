@@ -54,6 +54,12 @@ def test_a_broken_consent_object_is_unparsable_and_the_event_goes_on(value):
     assert decided(**consent(value)).signals == ConsentSignals(unparsable=True)
 
 
+def test_of_a_choice_that_is_legible_in_part_only_the_refusals_count():
+    half = {"Advertising": False, "Analytics": True, "Functional": "maybe"}
+    signals = decided(**consent({"categoryPreferences": half})).signals
+    assert signals == ConsentSignals(choices={"Advertising": False}, unparsable=True)
+
+
 @pytest.mark.parametrize("name", ["Segment Consent Preference", "segment consent preference updated "])
 def test_the_preference_event_becomes_a_consent_event(name):
     message = decided(event=name, **consent({"categoryPreferences": {"Analytics": False}}))

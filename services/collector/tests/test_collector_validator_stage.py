@@ -112,6 +112,16 @@ async def test_a_rejected_event_may_be_sent_again_in_better_shape(platform):
     assert platform.outcome == (1, 1, 0)
 
 
+async def test_when_the_memory_is_lost_a_copy_passes_under_the_id_it_had(platform):
+    await platform.bus.publish(EVENTS_RECEIVED, sent())
+    await platform.bus.drain()
+    platform.dedup.forget()
+    await platform.bus.publish(EVENTS_RECEIVED, sent())
+    await platform.bus.drain()
+    first, again = platform.bus.messages(EVENTS_VALIDATED)
+    assert first.id == again.id
+
+
 async def test_a_redelivery_of_all_gives_the_same_messages_again(platform):
     await platform.bus.publish(EVENTS_RECEIVED, sent(), sent(), sent(messageId=None), sent(type="odd"))
     await platform.bus.drain()

@@ -14,8 +14,11 @@ import uvicorn
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from cdp_collector.app import build_http, build_validator
+from cdp_collector.domain.intake import Taken
 from cdp_collector.settings import HttpSettings, ValidatorSettings
+from cdp_collector.store import MOST_LATE, BrokerLog
 from cdp_contracts.envelope import Contract
+from cdp_contracts.events_v1 import EventReceived
 from cdp_contracts.topics import (
     EVENTS_RECEIVED,
     EVENTS_REJECTED,
@@ -26,7 +29,9 @@ from cdp_contracts.topics import (
 )
 from cdp_devstack.servers import Stack, free_port
 from cdp_runtime.app import Role
+from cdp_runtime.clock import SystemClock
 from cdp_runtime.codec import decode, encode
+from cdp_runtime.failures import Away
 from cdp_runtime.kafka_client import KafkaProducer, client_options
 from cdp_runtime.settings import KafkaSettings, PrivacySettings, RedisSettings
 from cdp_runtime.transport import Outgoing
@@ -213,3 +218,24 @@ async def test_while_kafka_is_away_nobody_is_told_yes_and_nothing_is_lost(
     await eventually(arrived)
     await asyncio.to_thread(client.join)
     assert errors == []
+
+
+async def test_while_too_much_is_on_its_way_more_is_refused_at_once(producer: KafkaProducer, stack: Stack) -> None:
+    log = BrokerLog(producer, SystemClock(), source="test", seconds=0.05)
+    event = Taken(0, EventReceived(type="page", anonymous_id="d"), None)
+    stack.kafka_server.pause()
+    late = await asyncio.gather(*(log.append([event], ()) for _ in range(MOST_LATE)), return_exceptions=True)
+    assert all(isinstance(answer, Away) for answer in late)
+    with pytest.raises(Away, match="earlier events"):
+        await log.append([event], ())
+    stack.kafka_server.resume()
+
+    async def accepts() -> bool:
+        try:
+            await log.append([event], ())
+        except Away:
+            return False
+        return True
+
+    await eventually(accepts)
+    await log.close()

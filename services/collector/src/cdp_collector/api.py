@@ -162,11 +162,11 @@ def build_api(desk: Desk, settings: HttpSettings) -> FastAPI:
         allow_headers=["*"],
         max_age=86400,
     )
+    for name in BATCHES:
+        route(api, name, storing(desk, None), schema=BATCH, summary="Store a batch of events")
     for kind, short in SINGLE.items():
         for name in (kind, short):
             route(api, name, storing(desk, kind), schema=EVENT, summary=f"Store one {kind} event")
-    for name in BATCHES:
-        route(api, name, storing(desk, None), schema=BATCH, summary="Store a batch of events")
     summary = "Judge a batch of events without storing it"
     route(api, "validate", desk.judge, schema=BATCH, summary=summary, done=Validation)
     api.add_exception_handler(HTTPException, plainly)

@@ -84,6 +84,10 @@ class MemoryDedup:
     async def ping(self) -> None:
         """It is always there."""
 
+    def forget(self) -> None:
+        """Lose everything, as a Redis that was flushed."""
+        self._first.clear()
+
     def _claim(self, sighting: Sighting) -> bool:
         key, now = (sighting.tenant, sighting.message_id), self._now()
         place, since = self._first.get(key, (sighting.place, now))

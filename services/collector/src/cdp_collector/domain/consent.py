@@ -27,8 +27,9 @@ def event_type(event: EventReceived) -> EventType:
 def signals_of(event: EventReceived, kind: EventType, source_jurisdiction: str | None) -> ConsentSignals:
     """Read `context.consent.categoryPreferences`, Sec-GPC and the place.
 
-    Fails closed: a consent object that cannot be read, or a consent event without one, is `unparsable`;
-    never is it "nothing said". An empty object of preferences means that nothing is allowed.
+    Fails closed: a consent object that cannot be read, or a consent event without one, is `unparsable`,
+    never "nothing said", and what it refuses legibly counts. An empty object of preferences means that
+    nothing is allowed.
     """
     context = event.context if isinstance(event.context, dict) else {}
     choices, broken = _read_choices(context.get("consent"))
@@ -41,15 +42,19 @@ def signals_of(event: EventReceived, kind: EventType, source_jurisdiction: str |
 
 
 def _read_choices(consent: JsonValue) -> tuple[dict[str, bool] | None, bool]:
-    """The choices, None if there are none; and whether there was something that could not be read."""
+    """The choices, None if there are none; and whether there was something that could not be read.
+
+    Of an object that can be read in part, only the refusals count.
+    """
     if consent is None:
         return None, False
     preferences = consent.get("categoryPreferences") if isinstance(consent, dict) else None
     if not isinstance(preferences, dict) or len(preferences) > MOST_CATEGORIES:
         return None, True
-    choices = {name: allowed for name, allowed in preferences.items() if isinstance(allowed, bool)}
-    readable = len(choices) == len(preferences) and all(0 < len(name) <= LONGEST_CATEGORY for name in choices)
-    return (choices, False) if readable else (None, True)
+    choices = {n: v for n, v in preferences.items() if isinstance(v, bool) and 0 < len(n) <= LONGEST_CATEGORY}
+    if len(choices) == len(preferences):
+        return choices, False
+    return {name: False for name, allowed in choices.items() if not allowed} or None, True
 
 
 def jurisdiction_of(event: EventReceived, location: JsonValue, of_source: str | None) -> str | None:
