@@ -1,8 +1,21 @@
-"""Makes the builders beside it importable."""
+"""Makes the builders beside it importable, and opens the edge for those tests that need it."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
+
 sys.path.insert(0, str(Path(__file__).parent))
+
+from collector_edge import EdgeUnderTest
+
+
+@pytest.fixture
+async def edge() -> AsyncIterator[EdgeUnderTest]:
+    made = EdgeUnderTest()
+    made.define()
+    async with made.client:
+        yield made

@@ -1,4 +1,4 @@
-"""The edge over HTTP: what is stored, what is refused, and in which words."""
+"""The edge over HTTP: what is stored, and with which stamp."""
 
 from __future__ import annotations
 
@@ -6,70 +6,10 @@ import base64
 import gzip
 import json
 import re
-from collections.abc import AsyncIterator
-from typing import Any
 
-import httpx
 import pytest
-from cdp_collector.app import edge_api
-from cdp_collector.settings import HttpSettings
-from cdp_collector.store import Definitions, MemoryLog
-from cdp_contracts.events_v1 import EventReceived
-from cdp_contracts.topics import SOURCES_DEFINED, TRACKING_PLANS_DEFINED
-from cdp_runtime.clock import ManualClock
-from cdp_runtime.codec import encode
-from cdp_runtime.settings import PrivacySettings
-from collector_builders import NOON, PEPPER, PSEUDONYMS, WEB_KEY, at, item, plan, source
-from opentelemetry.sdk.trace import TracerProvider
-
-BASIC = {"Authorization": "Basic " + base64.b64encode(f"{WEB_KEY}:".encode()).decode()}
-SETTINGS = HttpSettings(
-    privacy=PrivacySettings(pepper=PEPPER), retry_after_seconds=7, jurisdiction_header="CF-IPCountry"
-)
-
-
-class EdgeUnderTest:
-    """The edge's routes over a log in memory."""
-
-    def __init__(self, settings: HttpSettings = SETTINGS) -> None:
-        self.log = MemoryLog()
-        self.definitions = Definitions()
-        self.clock = ManualClock(NOON)
-        tracer = TracerProvider().get_tracer("test")
-        self.api = edge_api(settings, self.definitions, self.log, self.clock, tracer)
-        self.client = httpx.AsyncClient(
-            transport=httpx.ASGITransport(app=self.api), base_url="http://edge", headers=BASIC
-        )
-
-    def define(self) -> None:
-        """The web shop and its plan, read to the end."""
-        sources, plans = self.definitions.tables
-        for table, definition in ((sources, source(tracking_plan="shop")), (plans, plan())):
-            topic = SOURCES_DEFINED if table is sources else TRACKING_PLANS_DEFINED
-            table.apply(definition.id, encode(topic, definition, source="test", now=NOON).value)
-            table.caught_up = True
-
-    async def post(self, path: str, body: Any, **headers: str) -> httpx.Response:
-        """Send JSON, or bytes as they are."""
-        content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        return await self.client.post(f"/v1/{path}", content=content, headers=headers)
-
-    @property
-    def stored(self) -> list[EventReceived]:
-        """What the log holds."""
-        return [taken.event for taken in self.log.events]
-
-
-@pytest.fixture
-async def edge() -> AsyncIterator[EdgeUnderTest]:
-    made = EdgeUnderTest()
-    made.define()
-    async with made.client:
-        yield made
-
-
-def batch(*items: Any, **fields: Any) -> dict[str, Any]:
-    return {"batch": list(items), **fields}
+from collector_builders import NOON, PSEUDONYMS, WEB_KEY, at, item
+from collector_edge import BASIC, batch
 
 
 @pytest.mark.parametrize("path", ["batch", "b", "import"])
@@ -171,128 +111,8 @@ async def test_gzip_is_told_by_its_bytes(edge):
     assert plain.status_code == 200
 
 
-NESTED = b'{"batch":' + b"[" * 300 + b"]" * 300 + b"}"
-WHOLE = gzip.compress(json.dumps(batch(item())).encode())
-
-
-@pytest.mark.parametrize(
-    ("code", "body"),
-    [
-        ("json", b""),
-        ("json", b"{"),
-        ("json", b"not json"),
-        ("json", b"\xff\xfe"),
-        ("json", b'{"batch":[{"n":NaN}]}'),
-        ("json", b'{"batch":[{"n":"\\ud800"}]}'),
-        ("json", NESTED),
-        ("object", b"[]"),
-        ("object", b"null"),
-        ("gzip", WHOLE[:-4]),
-        ("gzip", WHOLE + b"more"),
-        ("gzip", b"\x1f\x8bnonsense"),
-        ("body-size", b'{"batch":[' + b" " * 600_000 + b"]}"),
-        ("body-size", gzip.compress(b" " * 100_000_000)),
-        ("batch", {}),
-        ("batch", {"batch": []}),
-        ("batch", {"batch": {"0": item()}}),
-        ("batch-size", {"batch": [1] * 2501}),
-        ("context", {"batch": [item()], "context": "odd"}),
-    ],
-)
-async def test_a_request_that_cannot_be_read_is_refused_as_a_whole(edge, code, body):
-    response = await edge.post("batch", body)
-    answer = response.json()
-    assert (response.status_code, answer["success"], answer["code"]) == (400, False, code)
-    assert answer["message"]
-    assert edge.stored == []
-
-
-async def test_one_bad_event_refuses_no_other(edge):
-    deep: Any = 1
-    for _ in range(50):
-        deep = [deep]
-    response = await edge.post(
-        "batch",
-        batch(
-            item(),
-            item(properties={"text": "CANARY" * 6000}),
-            item(properties={"note": "CANARY\x00"}),
-            "CANARY",
-            item(properties={"n": 2**70}),
-            item(properties={"deep": deep}),
-            item(messageId="m-2"),
-        ),
-    )
-    assert response.status_code == 200
-    answer = response.json()
-    assert answer["success"] is True
-    assert [(r["index"], r["code"]) for r in answer["rejected"]] == [
-        (1, "size"), (2, "text"), (3, "object"), (4, "number"), (5, "depth"),
-    ]  # fmt: skip
-    assert answer["rejected"][1]["message"].startswith("/properties/note: expected ")
-    assert "CANARY" not in response.text
-    assert [event.message_id for event in edge.stored] == ["m-1", "m-2"]
-
-
-async def test_a_batchs_context_cannot_swell_events_past_their_limit(edge):
-    response = await edge.post("b", batch(*[item()] * 10, context={"page": {"title": "x" * 40_000}}))
-    assert (response.status_code, response.json()["code"]) == (400, "size")
-    assert edge.stored == []
-
-
-async def test_if_no_event_can_be_carried_nothing_is_stored_and_all_are_named(edge):
-    response = await edge.post("track", item(properties={"note": "\x00"}))
-    answer = response.json()
-    assert (response.status_code, answer["success"], answer["code"]) == (400, False, "text")
-    assert len(answer["rejected"]) == 1
-
-
 async def test_stored_is_not_valid(edge):
     assert (await edge.post("track", {"no": "idea"})).json() == {"success": True}
-
-
-async def test_what_the_log_does_not_acknowledge_is_not_stored(edge):
-    edge.log.away = True
-    response = await edge.post("batch", batch(item()))
-    assert (response.status_code, response.json()["code"]) == (503, "unavailable")
-    assert response.headers["Retry-After"] == "7"
-    assert response.json()["success"] is False
-
-
-async def test_without_sources_it_is_not_ready():
-    edge = EdgeUnderTest()
-    response = await edge.post("batch", batch(item()))
-    assert (response.status_code, response.json()["code"]) == (503, "not-ready")
-    assert int(response.headers["Retry-After"]) > 0
-    await edge.client.aclose()
-
-
-async def test_more_requests_than_it_can_hold_are_told_to_wait():
-    edge = EdgeUnderTest(SETTINGS.model_copy(update={"max_in_flight": 1}))
-    edge.define()
-    codes: list[int] = []
-
-    async def slow_body() -> AsyncIterator[bytes]:
-        codes.append((await edge.post("b", batch(item()))).status_code)
-        yield json.dumps(batch(item())).encode()
-
-    response = await edge.client.post("/v1/b", content=slow_body())
-    assert (codes, response.status_code) == ([503], 200)
-    await edge.client.aclose()
-
-
-async def test_a_failure_of_ours_tells_nothing_of_itself(edge, caplog):
-    class Broken(MemoryLog):
-        async def append(self, events, trace):
-            raise RuntimeError("CANARY")
-
-    broken = EdgeUnderTest()
-    broken.define()
-    broken.log.append = Broken().append  # type: ignore[method-assign]
-    response = await broken.post("batch", batch(item()))
-    assert (response.status_code, response.json()["code"]) == (500, "internal")
-    assert "CANARY" not in response.text + caplog.text
-    await broken.client.aclose()
 
 
 async def test_a_browser_may_ask_first(edge):
@@ -342,13 +162,6 @@ async def test_validity_can_be_asked_at_once_and_stores_nothing(edge):
     assert edge.stored == []
     assert (await edge.post("validate", batch(item()))).json()["valid"] is True
     assert (await edge.post("validate", b"{")).status_code == 400
-
-
-@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/v1/batch", 405), ("POST", "/v1/nothing", 404)])
-async def test_other_routes_answer_in_the_same_shape(edge, method, path, status):
-    response = await edge.client.request(method, path)
-    assert response.status_code == status
-    assert response.json()["code"] == "route"
 
 
 async def test_the_document_names_every_route_and_answers_keep_to_it(edge):

@@ -1,0 +1,60 @@
+"""The edge's routes over a log in memory."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import httpx
+from cdp_collector.app import edge_api
+from cdp_collector.settings import HttpSettings
+from cdp_collector.store import Definitions, MemoryLog
+from cdp_contracts.events_v1 import EventReceived
+from cdp_contracts.topics import SOURCES_DEFINED, TRACKING_PLANS_DEFINED
+from cdp_runtime.clock import ManualClock
+from cdp_runtime.codec import encode
+from cdp_runtime.settings import PrivacySettings
+from collector_builders import NOON, PEPPER, WEB_KEY, plan, source
+from opentelemetry.sdk.trace import TracerProvider
+
+BASIC = {"Authorization": "Basic " + base64.b64encode(f"{WEB_KEY}:".encode()).decode()}
+SETTINGS = HttpSettings(
+    privacy=PrivacySettings(pepper=PEPPER), retry_after_seconds=7, jurisdiction_header="CF-IPCountry"
+)
+
+
+class EdgeUnderTest:
+    """The edge's routes over a log in memory."""
+
+    def __init__(self, settings: HttpSettings = SETTINGS) -> None:
+        self.log = MemoryLog()
+        self.definitions = Definitions()
+        self.clock = ManualClock(NOON)
+        tracer = TracerProvider().get_tracer("test")
+        self.api = edge_api(settings, self.definitions, self.log, self.clock, tracer)
+        self.client = httpx.AsyncClient(
+            transport=httpx.ASGITransport(app=self.api), base_url="http://edge", headers=BASIC
+        )
+
+    def define(self) -> None:
+        """The web shop and its plan, read to the end."""
+        sources, plans = self.definitions.tables
+        for table, definition in ((sources, source(tracking_plan="shop")), (plans, plan())):
+            topic = SOURCES_DEFINED if table is sources else TRACKING_PLANS_DEFINED
+            table.apply(definition.id, encode(topic, definition, source="test", now=NOON).value)
+            table.caught_up = True
+
+    async def post(self, path: str, body: Any, **headers: str) -> httpx.Response:
+        """Send JSON, or bytes as they are."""
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return await self.client.post(f"/v1/{path}", content=content, headers=headers)
+
+    @property
+    def stored(self) -> list[EventReceived]:
+        """What the log holds."""
+        return [taken.event for taken in self.log.events]
+
+
+def batch(*items: Any, **fields: Any) -> dict[str, Any]:
+    return {"batch": list(items), **fields}
