@@ -48,6 +48,11 @@ def test_a_stack_answers_at_its_three_addresses(stack: Stack) -> None:
     assert len({server.pid for server in stack.servers.values()}) == 3
 
 
+def test_a_program_under_another_licence_is_run_and_not_imported(stack: Stack) -> None:
+    assert stack.mongo_server.running
+    assert not [module for module in sys.modules if module.split(".")[0] == "secantus"]
+
+
 @pytest.mark.parametrize("name", ["kafka", "mongo", "redis"])
 @pytest.mark.parametrize("way", ["stop", "kill"])
 def test_a_server_comes_back_on_its_address(stack: Stack, name: Name, way: str) -> None:

@@ -1,9 +1,10 @@
-"""Where the programs of the local stack are kept, and in which version. Nothing here touches the disk."""
+"""Where the programs of the servers are, and in which version. Nothing here writes to the disk."""
 
 from __future__ import annotations
 
 import os
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +18,13 @@ def cache_root() -> Path:
     """`$XDG_CACHE_HOME/tessera`, by default `~/.cache/tessera`."""
     home = os.environ.get("XDG_CACHE_HOME")
     return (Path(home) if home else Path.home() / ".cache") / "tessera"
+
+
+def in_package(package: str, pattern: str) -> Path | None:
+    """A file of an installed package, found without importing the package; None when it is not there."""
+    spec = find_spec(package)
+    folders = spec.submodule_search_locations if spec is not None else None
+    return next(Path(folders[0]).glob(pattern), None) if folders else None
 
 
 def kafka_jars() -> Path:

