@@ -4,34 +4,52 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Final, TypeAlias
 
+from cdp_devstack.running import running
 from cdp_devstack.servers import Stack
 
-from tests.bench import relay
+from tests.bench import end_to_end, relay, segments
 from tests.bench.report import Row, write
 
+Benchmark: TypeAlias = Callable[[Path], list[Row]]
 
-async def measure(chosen: set[str], folder: Path) -> tuple[list[Row], str]:
-    """Run the chosen benchmarks, each on servers of its own."""
-    rows: list[Row] = []
-    servers = ""
-    if "relay" in chosen:
-        with Stack.start("local", folder / "relay", only=("kafka",)) as stack:
-            servers = stack.kafka_server.title
-            rows += await relay.rows(stack, folder)
-    return rows, servers
+
+def relayed(folder: Path) -> list[Row]:
+    """On a Kafka of its own."""
+    with Stack.start("local", folder / "relay", only=("kafka",)) as stack:
+        return asyncio.run(relay.rows(stack, folder))
+
+
+def through_everything(folder: Path) -> list[Row]:
+    """On the whole platform."""
+    with running("local", folder / "platform") as up:
+        return asyncio.run(end_to_end.rows(up))
+
+
+def engine(folder: Path) -> list[Row]:
+    """In this process."""
+    return segments.rows()
+
+
+BENCHMARKS: Final[dict[str, Benchmark]] = {"relay": relayed, "end-to-end": through_everything, "segments": engine}
 
 
 def main() -> None:
     """Parse, measure, report."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("only", nargs="*", default=["relay"], help="which benchmarks")
-    chosen = set(parser.parse_args().only)
-    with tempfile.TemporaryDirectory(prefix="tessera-bench-") as folder:
-        rows, servers = asyncio.run(measure(chosen, Path(folder)))
-    write(rows, servers)
+    parser.add_argument("only", nargs="*", default=list(BENCHMARKS), help=f"which of {', '.join(BENCHMARKS)}")
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    rows: list[Row] = []
+    for name in parser.parse_args().only:
+        print(f"· {name}", flush=True)
+        with tempfile.TemporaryDirectory(prefix="tessera-bench-") as folder:
+            rows += BENCHMARKS[name](Path(folder))
+    write(rows, "Apache Kafka 4.1.2, SecantusDB 0.5.3-beta.193 (MongoDB wire), Redis, all on the same machine")
 
 
 if __name__ == "__main__":

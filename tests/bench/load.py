@@ -1,0 +1,94 @@
+"""An open-loop load: events leave at a fixed rate over HTTP, whatever the answers take."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final
+from uuid import uuid4
+
+import httpx
+from cdp_devstack.platform import WRITE_KEY
+
+GRANTED: Final = {"consent": {"categoryPreferences": {"Analytics": True}}}
+NAMES: Final = ("Product Viewed", "Product List Viewed", "Products Searched", "Product Added", "Cart Viewed")
+VISITORS: Final = 2_000
+FLIPPING: Final = 10  # every tenth event is by a new visitor and brings him or her into a segment
+
+
+@dataclass(slots=True)
+class Sent:
+    """What was sent, and how the edge answered."""
+
+    events: int = 0
+    refused: int = 0
+    flipping: set[str] = field(default_factory=set)
+    edge_seconds: list[float] = field(default_factory=list)
+
+
+class Load:
+    """Events of some 2,000 known visitors; one in ten by somebody new who enters `offer-seen`."""
+
+    def __init__(self, edge: str, batch: int, seed: int = 1) -> None:
+        self._edge = edge
+        self._batch = batch
+        self._random = random.Random(seed)
+        self._run = uuid4().hex[:8]
+        self._n = 0
+
+    async def at_rate(self, events_per_second: float, seconds: float) -> Sent:
+        """Send for so long at that rate; each request leaves at its time."""
+        sent = Sent()
+        interval = self._batch / events_per_second
+        limits = httpx.Limits(max_connections=64, max_keepalive_connections=64)
+        async with httpx.AsyncClient(base_url=self._edge, auth=(WRITE_KEY, ""), timeout=60, limits=limits) as http:
+            requests: list[asyncio.Task[None]] = []
+            started = time.monotonic()
+            for n in range(int(seconds / interval)):
+                await asyncio.sleep(max(0.0, started + n * interval - time.monotonic()))
+                requests.append(asyncio.create_task(self._post(http, sent)))
+            await asyncio.gather(*requests)
+        return sent
+
+    async def closed(self, workers: int, seconds: float) -> float:
+        """Events a second that the edge acknowledges to so many senders, each waiting for its answer."""
+        sent = Sent()
+        deadline = time.monotonic() + seconds
+        async with httpx.AsyncClient(base_url=self._edge, auth=(WRITE_KEY, ""), timeout=60) as http:
+
+            async def work() -> None:
+                while time.monotonic() < deadline:
+                    await self._post(http, sent)
+
+            started = time.monotonic()
+            await asyncio.gather(*(work() for _ in range(workers)))
+            return sent.events / (time.monotonic() - started)
+
+    async def _post(self, http: httpx.AsyncClient, sent: Sent) -> None:
+        events = [self._event(sent) for _ in range(self._batch)]
+        started = time.monotonic()
+        answer = await http.post("/v1/batch", json={"batch": events, "sentAt": datetime.now(UTC).isoformat()})
+        sent.edge_seconds.append(time.monotonic() - started)
+        if answer.is_success:
+            sent.events += len(events)
+        else:
+            sent.refused += len(events)
+
+    def _event(self, sent: Sent) -> dict[str, object]:
+        self._n += 1
+        message_id = f"{self._run}-{self._n}"
+        flips = self._n % FLIPPING == 0
+        if flips:
+            sent.flipping.add(message_id)
+        return {
+            "type": "track",
+            "event": "Flash Offer Viewed" if flips else self._random.choice(NAMES),
+            "anonymousId": f"new-{message_id}" if flips else f"visitor-{self._random.randrange(VISITORS)}",
+            "messageId": message_id,
+            "timestamp": datetime.now(UTC).isoformat(),
+            "properties": {"sku": f"sku-{self._n % 997}", "platform": "mobile", "channel": "email"},
+            "context": GRANTED,
+        }
