@@ -15,14 +15,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Final
-from uuid import UUID
 
-from cdp_contracts.envelope import derived_id
 from cdp_contracts.identities_v1 import IdentitiesMerged
-from cdp_contracts.profiles_v1 import ProfileUpdated
 from cdp_runtime.records import Recent
 from pydantic import JsonValue, TypeAdapter
 
+from cdp_profiles.domain.facts import merge_told
 from cdp_profiles.domain.parts import PartKey, Parts, union
 from cdp_profiles.domain.profile import Outcome, Profile, record_id
 from cdp_profiles.domain.updating import Applied, People, Refused, chain_of
@@ -51,12 +49,12 @@ def absorb(people: People, merge: IdentitiesMerged, now: datetime) -> Applied | 
         return Refused("merge-into-itself")
     for record in chain:
         if record.seen(merge.id):
-            return Applied(told(survivor, record, Outcome.parse(record.outcome(merge.id)), merge))
+            return Applied(merge_told(merge, record, Outcome.parse(record.outcome(merge.id)), survivor))
     if is_held(absorbed, chain[1:]):
-        return Applied(told(survivor, survivor, Outcome(survivor.revision, []), merge))
+        return Applied(merge_told(merge, survivor, Outcome(survivor.revision, []), survivor))
     outcome = Outcome(survivor.next_revision(), _unite(survivor, absorbed))
     survivor.remember(merge.id, now, outcome.dump())
-    return Applied(told(survivor, survivor, outcome, merge))
+    return Applied(merge_told(merge, survivor, outcome, survivor))
 
 
 def release(people: People, merges: Iterable[IdentitiesMerged]) -> None:
@@ -73,22 +71,6 @@ def release(people: People, merges: Iterable[IdentitiesMerged]) -> None:
 def is_held(absorbed: Profile, holders: Iterable[Profile]) -> bool:
     """Whether one of the records it leads to has taken it in; that one may be on its way into the next."""
     return any(absorbed.profile_id in holder.absorbed for holder in holders)
-
-
-def told(survivor: Profile, applied_to: Profile, outcome: Outcome, merge: IdentitiesMerged) -> ProfileUpdated:
-    """What the merge brought about. Told again, the traits have the values they have by then."""
-    return ProfileUpdated(
-        tenant=merge.tenant,
-        id=derived_id(merge.id, "profile-updated"),
-        message_id=merge.message_id,
-        occurred_at=merge.occurred_at,
-        received_at=merge.received_at,
-        profile_id=UUID(outcome.home or applied_to.profile_id),
-        revision=outcome.revision,
-        cause="merge",
-        traits=survivor.joined.values(outcome.traits),
-        absorbed=merge.absorbed,
-    )
 
 
 def _unite(survivor: Profile, absorbed: Profile) -> list[str]:

@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import TypeAlias
 from uuid import UUID
 
-from cdp_contracts.envelope import derived_id
 from cdp_contracts.events_v1 import EventResolved
 from cdp_contracts.profiles_v1 import ProfileUpdated
 
-from cdp_profiles.domain.events import part_of, person_traits
+from cdp_profiles.domain.events import part_of
+from cdp_profiles.domain.facts import event_told
 from cdp_profiles.domain.limits import Limits, breached
 from cdp_profiles.domain.profile import Outcome, Profile, record_id
 
@@ -55,7 +55,7 @@ def update(people: People, event: EventResolved, limits: Limits, now: datetime) 
     chain = list(chain_of(people, event.tenant, event.profile_id))
     for record in chain:
         if record.seen(event.id):
-            return Applied(told(record, Outcome.parse(record.outcome(event.id)), event))
+            return Applied(event_told(event, record, Outcome.parse(record.outcome(event.id))))
     return _apply(chain[-1], event, limits, now)
 
 
@@ -67,22 +67,4 @@ def _apply(profile: Profile, event: EventResolved, limits: Limits, now: datetime
     (counter,) = news.counters
     outcome = Outcome(profile.next_revision(), changed, event.part, counter)
     profile.remember(event.id, now, outcome.dump())
-    return Applied(told(profile, outcome, event))
-
-
-def told(profile: Profile, outcome: Outcome, event: EventResolved) -> ProfileUpdated:
-    """What the event brought about: the same words whenever it is told."""
-    traits = person_traits(event.event)
-    return ProfileUpdated(
-        tenant=event.tenant,
-        id=derived_id(event.id, "profile-updated"),
-        message_id=event.message_id,
-        occurred_at=event.occurred_at,
-        received_at=event.received_at,
-        profile_id=UUID(outcome.home or profile.profile_id),
-        revision=outcome.revision,
-        cause="event",
-        event=event.event,
-        traits={name: traits[name] for name in outcome.traits},
-        purposes=event.decision.purposes,
-    )
+    return Applied(event_told(event, profile, outcome))

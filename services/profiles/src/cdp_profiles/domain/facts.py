@@ -1,0 +1,47 @@
+"""What is told about a change. Told again, it has the same id, revision and traits."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from cdp_contracts.envelope import JsonObject, derived_id
+from cdp_contracts.events_v1 import EventResolved
+from cdp_contracts.identities_v1 import IdentitiesMerged
+from cdp_contracts.profiles_v1 import ProfileUpdated
+
+from cdp_profiles.domain.events import person_traits
+from cdp_profiles.domain.profile import Outcome, Profile
+
+
+def told(
+    cause: EventResolved | IdentitiesMerged, applied_to: Profile, outcome: Outcome, values: JsonObject
+) -> ProfileUpdated:
+    """What the message brought about on the profile that it was applied to, wherever that is by now."""
+    event = cause if isinstance(cause, EventResolved) else None
+    merge = cause if isinstance(cause, IdentitiesMerged) else None
+    return ProfileUpdated(
+        tenant=cause.tenant,
+        id=derived_id(cause.id, "profile-updated"),
+        message_id=cause.message_id,
+        occurred_at=cause.occurred_at,
+        received_at=cause.received_at,
+        profile_id=UUID(outcome.home or applied_to.profile_id),
+        revision=outcome.revision,
+        cause="event" if event else "merge",
+        event=event.event if event else None,
+        traits={name: values[name] for name in outcome.traits},
+        purposes=event.decision.purposes if event else (),
+        absorbed=merge.absorbed if merge else None,
+    )
+
+
+def event_told(event: EventResolved, applied_to: Profile, outcome: Outcome) -> ProfileUpdated:
+    """What an event brought about; its traits have the values it gave them."""
+    return told(event, applied_to, outcome, person_traits(event.event))
+
+
+def merge_told(
+    merge: IdentitiesMerged, applied_to: Profile, outcome: Outcome, survivor: Profile
+) -> ProfileUpdated:
+    """What a merge brought about; its traits have the values that the survivor has by now."""
+    return told(merge, applied_to, outcome, survivor.joined.values(outcome.traits))
