@@ -13,7 +13,7 @@ from cdp_contracts.definitions_v1 import Definition
 from cdp_contracts.topics import POLICIES_DEFINED, SEGMENTS_DEFINED, SOURCES_DEFINED, TRACKING_PLANS_DEFINED, Topic
 from cdp_runtime.codec import encode
 from cdp_runtime.transport import Producer
-from pydantic import ValidationError, create_model
+from pydantic import ValidationError
 
 KINDS: Final[dict[str, Topic[Definition]]] = {
     "sources": SOURCES_DEFINED,
@@ -60,18 +60,15 @@ def files(folder: Path) -> Iterator[Path]:
 
 
 def read(file: Path) -> Loaded:
-    """One file; its folder says what it defines."""
+    """One file; its folder says what it defines. A field that the definition does not know is a fault."""
     topic = KINDS[file.parent.name]
-    strict = create_model(f"Strict{topic.model.__name__}", __base__=topic.model, __config__=None)
-    strict.model_config["extra"] = "forbid"
-    strict.model_rebuild(force=True)
     try:
-        definition = strict.model_validate(yaml.safe_load(file.read_text()))
+        definition = topic.model.model_validate(yaml.safe_load(file.read_text()), extra="forbid")
     except yaml.YAMLError as error:
         raise BadDefinition(f"{file}: not YAML: {error}") from None
     except ValidationError as error:
         raise BadDefinition("\n".join(f"{file}: {fault}" for fault in explain(error))) from None
-    return Loaded(file, topic, topic.model.model_validate(definition.model_dump()))
+    return Loaded(file, topic, definition)
 
 
 def explain(error: ValidationError) -> Iterator[str]:

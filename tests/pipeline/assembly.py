@@ -1,0 +1,237 @@
+"""All five services in this process, on the in-memory bus, over their memory stores."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx
+from cdp_cli import definitions
+from cdp_collector.app import edge_api
+from cdp_collector.domain.intake import Taken
+from cdp_collector.domain.limits import Limits
+from cdp_collector.domain.validator import Validator
+from cdp_collector.handlers import stages as validator_stages
+from cdp_collector.settings import HttpSettings
+from cdp_collector.store import Definitions, MemoryDedup
+from cdp_consent.handlers import policy_table
+from cdp_consent.handlers import stages as gate_stages
+from cdp_consent.store import ConsentStore, MemoryLedger, MemorySubjects
+from cdp_contracts.profiles_v1 import ProfileUpdated
+from cdp_contracts.segments_v1 import MembershipChange, MembershipChanged
+from cdp_contracts.topics import EVENTS_RECEIVED, MEMBERSHIP_CHANGED, PROFILES_UPDATED, TOPICS
+from cdp_identity.domain.entities import Entity
+from cdp_identity.handlers import stages as resolver_stages
+from cdp_identity.store import IdentityGraph, MemoryGraphStore
+from cdp_profiles.domain.limits import Limits as ProfileLimits
+from cdp_profiles.domain.parts import Identifier
+from cdp_profiles.domain.profile import Profile
+from cdp_profiles.handlers import stages as writer_stages
+from cdp_profiles.store import MemoryProfileStore
+from cdp_runtime.codec import encode
+from cdp_runtime.pseudonyms import Pseudonymizer
+from cdp_runtime.settings import PrivacySettings
+from cdp_runtime.transport import Headers, Incoming
+from cdp_segments.catalogs import Catalogs
+from cdp_segments.handlers import stages as evaluator_stages
+from cdp_segments.store import MemoryPersonStore
+from cdp_segments.timers import MemoryTimers
+from cdp_testkit import Action, LocalBus, Scenario
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+DEFINITIONS = Path(__file__).parents[2] / "infra" / "definitions"
+TENANT = "demo"
+WRITE_KEY = "demo-write-key"
+PEPPER = "a pepper for the pipeline's tests"
+PSEUDONYMS = Pseudonymizer(PEPPER.encode())
+DAY = 86400
+
+
+@cache
+def loaded() -> list[definitions.Loaded]:
+    """The definitions that `cdp apply` would write."""
+    return definitions.load(DEFINITIONS)
+
+
+class Watched:
+    """A store whose every call the bus's script sees, so that a crash may fall between any two."""
+
+    def __init__(self, store: Any, bus: LocalBus, role: str) -> None:
+        self._store = store
+        self._bus = bus
+        self._role = role
+
+    def __getattr__(self, name: str) -> Any:
+        member = getattr(self._store, name)
+        if not inspect.iscoroutinefunction(member):
+            return member
+
+        async def call(*arguments: Any, **named: Any) -> Any:
+            self._bus.note(Action(name, self._role, type(self._store).__name__, 1))
+            return await member(*arguments, **named)
+
+        return call
+
+
+class Pipeline:
+    """The platform. `restart` gives every role a new process: only stores, topics and offsets stay."""
+
+    def __init__(self) -> None:
+        self.bus = LocalBus()
+        self.shop = Scenario(self.bus, WRITE_KEY)
+        self.spans = InMemorySpanExporter()
+        self.provider = TracerProvider()
+        self.provider.add_span_processor(SimpleSpanProcessor(self.spans))
+        self.bus.tracer = self.provider.get_tracer("pipeline")
+        self.subjects, self.ledger = MemorySubjects(), MemoryLedger()
+        self.graph = MemoryGraphStore()
+        self.profiles = MemoryProfileStore(PSEUDONYMS)
+        self.people = MemoryPersonStore()
+        self.people_records = self.people.records
+        self.people.records = self._watched(self.people.records, "segments-evaluator")
+        self.timers = MemoryTimers()
+        self.dedup = MemoryDedup(DAY, self.bus.clock.now)
+        self.edge_definitions = Definitions()
+        self.bus.attach("collector-http", [], self.edge_definitions.tables)
+        self.restart()
+
+    @classmethod
+    async def ready(cls) -> Pipeline:
+        """With the definitions of infra/definitions in force."""
+        made = cls()
+        for one in loaded():
+            await made.bus.publish(one.topic, one.definition)
+        return made
+
+    def restart(self) -> None:
+        """Start every role, or start it again after a crash: caches are empty."""
+        self._start_validator()
+        self._start_gate()
+        graph = IdentityGraph(self._watched(self.graph, "identity-resolver"), cache_size=1000)
+        self.bus.attach("identity-resolver", resolver_stages(graph, PSEUDONYMS))
+        profiles = self._watched(self.profiles, "profiles-writer")
+        self.bus.attach("profiles-writer", writer_stages(profiles, ProfileLimits()))
+        catalogs = Catalogs()
+        timers = self._watched(self.timers, "segments-evaluator")
+        self.bus.attach("segments-evaluator", evaluator_stages(catalogs, self.people, timers), [catalogs.table])
+
+    def _start_validator(self) -> None:
+        known = Definitions()
+        validator = Validator(known.catalogue, PSEUDONYMS.of, Limits())
+        dedup = self._watched(self.dedup, "collector-validator")
+        self.bus.attach("collector-validator", validator_stages(validator, dedup), known.tables)
+
+    def _start_gate(self) -> None:
+        subjects, ledger = (self._watched(store, "consent-gate") for store in (self.subjects, self.ledger))
+        policies = policy_table()
+        self.bus.attach(
+            "consent-gate", gate_stages(ConsentStore(subjects, ledger), policies, PSEUDONYMS), [policies]
+        )
+
+    def _watched(self, store: Any, role: str) -> Any:
+        return Watched(store, self.bus, role)
+
+    def edge(self) -> httpx.AsyncClient:
+        """The HTTP edge, writing to the bus."""
+        settings = HttpSettings(privacy=PrivacySettings(pepper=PEPPER))
+        tracer = self.provider.get_tracer("edge")
+        api = edge_api(settings, self.edge_definitions, BusLog(self.bus), self.bus.clock, tracer)
+        return httpx.AsyncClient(
+            transport=httpx.ASGITransport(api), base_url="http://edge", auth=(WRITE_KEY, ""), timeout=10
+        )
+
+    async def person(self, **identifier: str) -> Profile | None:
+        """The one profile that an identifier leads to; None if there is none."""
+        ((kind, value),) = identifier.items()
+        found = await self.profiles.find(TENANT, Identifier(kind, value))
+        assert len(found) < 2
+        return found[0] if found else None
+
+    def flips(self, segment: str) -> list[MembershipChange]:
+        """Who entered and left a segment, in the order in which the evaluator said so."""
+        messages = sorted(self.memberships(), key=lambda message: message.computed_at)
+        return [change for message in messages for change in message.changes if change.segment == segment]
+
+    def members(self, segment: str) -> set[UUID]:
+        """Who is in a segment, as a subscriber knows it who keeps the newest message of each person."""
+        newest: dict[UUID, MembershipChanged] = {}
+        for message in self.memberships():
+            known = newest.get(message.profile_id)
+            if known is None or message.version > known.version:
+                newest[message.profile_id] = message
+        return {person for person, message in newest.items() if segment in message.memberships}
+
+    def memberships(self) -> list[MembershipChanged]:
+        """Every membership message."""
+        return self.bus.messages(MEMBERSHIP_CHANGED)
+
+    def updates(self) -> list[ProfileUpdated]:
+        """Every update of a profile."""
+        return self.bus.messages(PROFILES_UPDATED)
+
+    def ids(self) -> dict[str, set[str]]:
+        """The ids of the messages on every topic that a service writes."""
+        written = [
+            topic for topic in TOPICS if not topic.name.endswith(".defined.v1") and topic != EVENTS_RECEIVED
+        ]
+        return {topic.name: {str(getattr(m, "id", "")) for m in self.bus.messages(topic)} for topic in written}
+
+    def dead_letters(self) -> list[Incoming]:
+        """Everything that any service set aside."""
+        return [record for name in self.topics() if name.endswith(".dlq") for record in self.bus.raw(name)]
+
+    def topics(self) -> list[str]:
+        """Every topic that has been written to, dead letters too."""
+        return sorted(
+            {action.topic for action in self.bus.actions if action.what == "emitted"} | {EVENTS_RECEIVED.name}
+        )
+
+    def records(self) -> Iterator[Incoming]:
+        """Every record of every topic."""
+        for name in self.topics():
+            yield from self.bus.raw(name)
+
+    def state(self) -> dict[str, Any]:
+        """What every service has stored, in plain values that can be compared."""
+        return {
+            "consent": {"states": settled(self.subjects.documents), "ledger": self.ledger.documents},
+            "identity": {
+                **vars(self.graph),
+                "population": {i: shape(e) for i, e in self.graph.population.items()},
+            },
+            "profiles": settled(self.profiles.records.documents),
+            "segments": settled(self.people_records.documents),
+        }
+
+
+class BusLog:
+    """The edge's log on the bus."""
+
+    def __init__(self, bus: LocalBus) -> None:
+        self._bus = bus
+
+    async def append(self, events: list[Taken], trace: Headers) -> None:
+        for taken in events:
+            self._bus.write(
+                encode(
+                    EVENTS_RECEIVED, taken.event, source="collector-http", now=self._bus.clock.now(), trace=trace
+                )
+            )
+
+
+def settled(documents: dict[str, Any]) -> dict[str, Any]:
+    """Records without what tells how often, not what: revisions of the document and notes for redeliveries."""
+    passing = {"rev", "recent", "told", "fired"}
+    return {i: {k: v for k, v in document.items() if k not in passing} for i, document in documents.items()}
+
+
+def shape(entity: Entity) -> Entity:
+    """A person of the graph without what tells how often: its size may count an attempt that was broken off."""
+    return replace(entity, ver=0, size=0)
