@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from pathlib import PurePath
+from traceback import extract_tb
+from typing import Final
 
 from aiokafka.errors import (
     KafkaConnectionError,
@@ -17,6 +20,8 @@ from pymongo.errors import AutoReconnect, ConnectionFailure, NetworkTimeout
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ReadOnlyError
 from redis.exceptions import TimeoutError as RedisTimeoutError
+
+PLACES: Final = 5
 
 
 class Conflict(Exception):  # noqa: N818  # a fact of concurrent life, not an error
@@ -37,6 +42,13 @@ class Halted(Exception):  # noqa: N818
 
 class UndeclaredTopic(Exception):  # noqa: N818
     """A handler emitted a message that its stage does not declare."""
+
+
+def place_of(error: BaseException) -> str:
+    """What failed and where, innermost line first, without the error's text: drivers quote documents in theirs."""
+    frames = reversed(extract_tb(error.__traceback__)[-PLACES:])
+    lines = " < ".join(f"{PurePath(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames)
+    return f"{type(error).__name__} at {lines}" if lines else type(error).__name__
 
 
 TIMEOUTS = (asyncio.TimeoutError, TimeoutError, NetworkTimeout, RedisTimeoutError)

@@ -17,7 +17,7 @@ from faststream.kafka.subscriber.usecase import LogicSubscriber
 
 from cdp_runtime import metrics
 from cdp_runtime.clock import Clock
-from cdp_runtime.failures import Halted
+from cdp_runtime.failures import Halted, place_of
 from cdp_runtime.runner import StageRunner
 from cdp_runtime.settings import KafkaSettings
 from cdp_runtime.transport import Incoming
@@ -139,8 +139,8 @@ class KafkaStage:
                 await self._resumed.wait()
                 self.halted = None
                 self.runner.resume()
-            except Exception:
-                log.exception("%s: unforeseen failure, trying again", self.runner.group)
+            except Exception as error:
+                log.error("%s: unforeseen failure, trying again: %s", self.runner.group, place_of(error))  # noqa: TRY400
                 await asyncio.sleep(RETRY_SECONDS)
             else:
                 return
@@ -175,8 +175,8 @@ class KafkaStage:
                 async with self._lock:
                     await self._ready()
                     await self.runner.tick(await self._watermarks())
-            except Exception:
-                log.exception("%s: a tick failed, the next one tries again", self.runner.group)
+            except Exception as error:
+                log.error("%s: a tick failed, the next one tries again: %s", self.runner.group, place_of(error))  # noqa: TRY400
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _watermarks(self) -> Mapping[int, datetime]:
