@@ -26,6 +26,10 @@ def bare() -> JsonObject:
     return schema(create_model("Message", __base__=Contract, id=(str, ...)))
 
 
+def tagged(tag: str) -> JsonObject:
+    return {"type": "object", "properties": {"kind": {"const": tag}}, "required": ["kind"]}
+
+
 class View(Contract):
     kind: Literal["view"] = "view"
     page: str
@@ -83,6 +87,7 @@ READERS_FIRST = [
     (message(Annotated[str, Field(pattern="^a")]), message(str)),
     (message(Annotated[int, Field(ge=1)]), message(Annotated[int, Field(ge=0)])),
     (message(Annotated[float, Field(lt=1)]), message(Annotated[float, Field(le=1)])),
+    (message(Annotated[float, Field(gt=0)]), message(Annotated[float, Field(ge=0)])),
     (message(Annotated[int, Field(multiple_of=5)]), message(int)),
     (message(Annotated[tuple[str, ...], Field(max_length=3)]), message(tuple[str, ...])),
     (message(Annotated[dict[str, int], Field(min_length=1)]), message(dict[str, int])),
@@ -188,6 +193,42 @@ def test_a_changed_variant_tells_the_field_not_the_union() -> None:
 
     (gap,) = judge(message(TwoActs), message(Annotated[View | Precise, Field(discriminator="kind")])).new_reads_old
     assert str(gap) == "/field/total: may be number, must be integer"
+
+
+def object_with(**words: JsonValue) -> JsonObject:
+    return {"type": "object", **words}
+
+
+NUMBER: JsonObject = {"type": "number"}
+WORD: JsonObject = {"type": "string"}
+
+
+@pytest.mark.parametrize(
+    ("writer", "reader"),
+    [
+        ({"const": True}, {"enum": [1]}),
+        ({"enum": [0, 1]}, {"enum": [False, True]}),
+        (
+            object_with(additionalProperties=NUMBER),
+            object_with(properties={"a": WORD}, additionalProperties=NUMBER),
+        ),
+        (object_with(properties={"a": NUMBER}), object_with(additionalProperties=WORD)),
+        (object_with(properties={"a": NUMBER}), object_with(additionalProperties=False)),
+        (object_with(additionalProperties=NUMBER), object_with(propertyNames={"pattern": "^a"})),
+        (object_with(properties={"b": NUMBER}), object_with(propertyNames={"pattern": "^a"})),
+        (object_with(properties={"a": NUMBER}), object_with(minProperties=1)),
+        (WORD, {"oneOf": [WORD, {"type": ["string", "null"]}]}),
+        ({"type": "integer"}, {"oneOf": [{"type": "integer"}, NUMBER]}),
+        (object_with(additionalProperties=True), {"oneOf": [tagged("a"), tagged("b")]}),
+        (object_with(additionalProperties=True), {"oneOf": [tagged("a"), object_with()]}),
+        ({"type": "array", "items": WORD}, {"type": "array", "items": WORD, "uniqueItems": True}),
+        ({"type": "array"}, {"type": "array", "items": WORD}),
+        ({"const": {"a": 1}}, object_with()),
+        ({}, {"type": ["string", "null"]}),
+    ],
+)
+def test_what_only_other_writers_than_pydantic_do_is_seen_too(writer: JsonObject, reader: JsonObject) -> None:
+    assert judge(writer, reader).new_reads_old
 
 
 def nested(*kinds: str) -> JsonObject:
