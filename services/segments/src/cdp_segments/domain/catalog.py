@@ -18,6 +18,7 @@ from cdp_segments.domain.leaves import CountLeaf, Leaf, SessionLeaf, TraitLeaf, 
 from cdp_segments.domain.marks import EMPTY, Ring
 from cdp_segments.domain.person import Person
 from cdp_segments.domain.selectors import Filter, Selector, content_key, names_of
+from cdp_segments.domain.visits import Visits
 
 Step: TypeAlias = tuple[int, int]  # a window and the k whose mark leaving it may flip something
 
@@ -27,15 +28,11 @@ class Segment:
     """A definition and its compiled condition."""
 
     definition: SegmentDefined
+    name: str
     truth: Truth
     leaves: tuple[Leaf, ...]
     clocked: tuple[CountLeaf, ...]  # those whose truth changes by the clock alone
     content: str
-
-    @property
-    def name(self) -> str:
-        """Its name within the tenant."""
-        return self.definition.name
 
     def next_flip(self, person: Person, now: int) -> int | None:
         """When the clock alone next changes the truth; None if it never does."""
@@ -51,7 +48,7 @@ def compile_segment(definition: SegmentDefined) -> Segment:
     content = content_key(definition.model_dump(mode="json", include={"name", "version", "state", "when"}))
     leaves = tuple(compiler.leaves.values())
     clocked = tuple(leaf for leaf in leaves if isinstance(leaf, CountLeaf) and leaf.window is not None)
-    return Segment(definition, truth, leaves, clocked, content)
+    return Segment(definition, definition.name, truth, leaves, clocked, content)
 
 
 @dataclass(slots=True, eq=False)
@@ -72,10 +69,11 @@ class Tally:
 
 @dataclass(slots=True, eq=False)
 class VisitPlan:
-    """All that hangs on the visits of one gap."""
+    """All that hangs on the visits of one gap. `idle` are the leaves that a visit of uncounted events fulfils."""
 
     gap: int
     leaves: dict[str, SessionLeaf] = field(default_factory=dict)
+    idle: set[str] = field(default_factory=set)
     capacities: dict[str, int] = field(default_factory=dict)
     counting: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     segments: dict[str, set[Segment]] = field(default_factory=lambda: defaultdict(set))
@@ -171,6 +169,8 @@ class Catalog:
     def _add_session(self, segment: Segment, leaf: SessionLeaf) -> None:
         plan = self.visits.setdefault(leaf.gap, VisitPlan(leaf.gap))
         plan.leaves[leaf.key] = leaf
+        if leaf.fulfilled(Visits(), (0, 0)):
+            plan.idle.add(leaf.key)
         plan.segments[leaf.key].add(segment)
         for test in leaf.tests:
             key = self._tally(test.selector).selector.key

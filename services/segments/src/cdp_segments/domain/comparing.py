@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
@@ -52,9 +53,14 @@ COMPARISONS: Final[Mapping[str, Comparison]] = {
 """By operator. A missing value (null) fulfils only `missing` and `!=`."""
 
 
+COUNT_COMPARISONS: Final[Mapping[str, Callable[[int, int], bool]]] = {
+    "==": operator.eq, "!=": operator.ne, ">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le,
+}  # fmt: skip
+
+
 def compare_counts(op: str, count: int, n: int) -> bool:
     """Whether a count stands to n as the operator says."""
-    return COMPARISONS[op](count, n)
+    return COUNT_COMPARISONS[op](count, n)
 
 
 def check_operand(op: str, value: JsonValue, where: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, TypeAlias
+from uuid import UUID
 
 from cdp_contracts.profiles_v1 import ProfileUpdated
 
@@ -36,10 +37,10 @@ class RedirectsInACircle(Exception):  # noqa: N818
     """Two records lead to each other: survivors were not chosen by age."""
 
 
-def chain_of(people: People, tenant: str, profile_id: object) -> Iterator[Person]:
+def chain_of(people: People, tenant: str, profile_id: UUID | str) -> Iterator[Person]:
     """The records from the one addressed to the one that is alive, along the redirects."""
     walked: set[str] = set()
-    following: str | None = person_id(tenant, str(profile_id))
+    following: str | None = person_id(tenant, profile_id)
     while following:
         if following in walked:
             raise RedirectsInACircle
@@ -48,10 +49,16 @@ def chain_of(people: People, tenant: str, profile_id: object) -> Iterator[Person
         following = people[following].target
 
 
+def involved(update: ProfileUpdated) -> tuple[str, ...]:
+    """The ids of the records that an update concerns."""
+    ids = (update.profile_id,) if update.absorbed is None else (update.profile_id, update.absorbed)
+    return tuple(person_id(update.tenant, profile_id) for profile_id in ids)
+
+
 def react(people: People, update: ProfileUpdated, delivery: Delivery, catalog: Catalog) -> Messages:
     """What an update of a profile brings about; the same again if it is delivered again."""
     if update.absorbed is not None:
-        return _merge(people, update, delivery, catalog)
+        return _merge(people, update, update.absorbed, delivery, catalog)
     chain = list(chain_of(people, update.tenant, update.profile_id))
     for record in chain:
         if messages := told_before(record, update.id):
@@ -65,9 +72,11 @@ def react(people: People, update: ProfileUpdated, delivery: Delivery, catalog: C
     return tell(person, changes, update, delivery)
 
 
-def _merge(people: People, update: ProfileUpdated, delivery: Delivery, catalog: Catalog) -> Messages:
+def _merge(
+    people: People, update: ProfileUpdated, absorbed_id: UUID, delivery: Delivery, catalog: Catalog
+) -> Messages:
     """The absorbed record becomes a redirect, its memberships end, and the survivor counts for both."""
-    absorbed = people[person_id(update.tenant, str(update.absorbed))]
+    absorbed = people[person_id(update.tenant, absorbed_id)]
     closing = told_before(absorbed, update.id) or _redirect(people, absorbed, update, delivery)
     chain = list(chain_of(people, update.tenant, absorbed.profile_id))
     survivor = chain[-1]

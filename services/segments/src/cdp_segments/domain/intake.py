@@ -13,7 +13,7 @@ from cdp_segments.domain.comparing import lookup
 from cdp_segments.domain.marks import Mark, insert, union
 from cdp_segments.domain.person import UNKNOWN, Fact, Person
 from cdp_segments.domain.selectors import is_behaviour
-from cdp_segments.domain.visits import Span, Visits
+from cdp_segments.domain.visits import Growth, Span, Visits
 
 VISITS_KEPT: Final = 64
 
@@ -53,12 +53,18 @@ def _visit(person: Person, plan: VisitPlan, tallies: Iterable[Tally], mark: Mark
     if growth is None:
         return set()
     person.touch()
-    leaves = (
-        plan.leaves.keys() if growth.reshaped else {leaf for key in growth.counted for leaf in plan.counting[key]}
-    )
+    leaves = _changed_by(growth, plan)
     _latch(person, plan, visits, leaves, [growth.span])
     _keep_newest(person, plan, visits)
     return {segment for leaf in leaves for segment in plan.segments[leaf]}
+
+
+def _changed_by(growth: Growth, plan: VisitPlan) -> set[str]:
+    """The leaves whose truth may have changed: all if two visits met, for every count may have grown."""
+    if growth.joined > 1:
+        return set(plan.leaves)
+    counting = {leaf for key in growth.counted for leaf in plan.counting[key]}
+    return counting if growth.joined else counting | plan.idle
 
 
 def _latch(person: Person, plan: VisitPlan, visits: Visits, leaves: Iterable[str], spans: Iterable[Span]) -> None:

@@ -58,6 +58,7 @@ class TraitLeaf:
     """A trait compares like this."""
 
     condition: Trait
+    words: str
     path: str
     key: str
 
@@ -67,6 +68,7 @@ class CountLeaf:
     """A count in a sliding window, or ever (`window` is None)."""
 
     condition: Count
+    words: str
     selector: Selector
     window: int | None
     key: str
@@ -102,6 +104,7 @@ class SessionLeaf:
     """Some one visit passes all tests. `latches`: once true, no later event can take it away."""
 
     condition: Count | InSession
+    words: str
     gap: int
     tests: tuple[SessionTest, ...]
     latches: bool
@@ -130,7 +133,7 @@ def leaf_of(condition: LeafCondition) -> Leaf:
     match condition:
         case Trait(trait=path, op=op, value=value):
             check_operand(op, value, f"trait {path}")
-            return TraitLeaf(condition, path, content_key("trait", path, op, value))
+            return TraitLeaf(condition, words(condition), path, content_key("trait", path, op, value))
         case Count(window=Session(gap_seconds=gap)):
             count = SessionCount(event=condition.event, where=condition.where, op=condition.op, n=condition.n)
             return _session_leaf(condition, gap, (count,))
@@ -138,7 +141,7 @@ def leaf_of(condition: LeafCondition) -> Leaf:
             selector = Selector.of(condition)
             length = milliseconds(window.seconds) if isinstance(window, Sliding) else None
             key = content_key("window", selector.key, length, condition.op, condition.n)
-            return CountLeaf(condition, selector, length, key)
+            return CountLeaf(condition, words(condition), selector, length, key)
         case InSession(session=session, all=counts):
             return _session_leaf(condition, session.gap_seconds, counts)
 
@@ -150,7 +153,7 @@ def _session_leaf(
     tests = tuple(SessionTest(count, Selector.of(count)) for count in counts)
     content: list[JsonValue] = [[t.selector.key, t.count.op, t.count.n] for t in tests]
     latches = all(count.op in RISING for count in counts)
-    return SessionLeaf(condition, gap, tests, latches, content_key("session", gap, content))
+    return SessionLeaf(condition, words(condition), gap, tests, latches, content_key("session", gap, content))
 
 
 def walk(condition: Condition) -> Iterator[LeafCondition]:
@@ -163,8 +166,3 @@ def walk(condition: Condition) -> Iterator[LeafCondition]:
             yield from walk(part)
         case _:
             yield condition
-
-
-def name_of(leaf: Leaf) -> str:
-    """The leaf in words."""
-    return words(leaf.condition)

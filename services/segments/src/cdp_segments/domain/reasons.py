@@ -9,7 +9,7 @@ from pydantic import JsonValue
 
 from cdp_segments.domain.catalog import Segment
 from cdp_segments.domain.comparing import COMPARISONS, compare_counts
-from cdp_segments.domain.leaves import CountLeaf, Leaf, SessionLeaf, TraitLeaf, name_of
+from cdp_segments.domain.leaves import CountLeaf, Leaf, SessionLeaf, TraitLeaf
 from cdp_segments.domain.marks import EMPTY, since
 from cdp_segments.domain.person import Person
 from cdp_segments.domain.visits import Span
@@ -26,9 +26,7 @@ class Measure(NamedTuple):
 
 def reasons(segment: Segment, person: Person, now: int) -> tuple[Reason, ...]:
     """Every condition of the segment in words, with its truth and its measure."""
-    return tuple(
-        Reason(condition=name_of(leaf), **measure(leaf, person, now)._asdict()) for leaf in segment.leaves
-    )
+    return tuple(Reason(condition=leaf.words, **measure(leaf, person, now)._asdict()) for leaf in segment.leaves)
 
 
 def measure(leaf: Leaf, person: Person, now: int) -> Measure:

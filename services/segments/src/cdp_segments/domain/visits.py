@@ -20,7 +20,7 @@ class Growth(NamedTuple):
     """What an event did to a person's visits."""
 
     span: Span
-    reshaped: bool  # a visit began, or two became one
+    joined: int  # how many visits it became part of: none, so that one began; one; or two, which are one now
     counted: tuple[str, ...]  # the selectors that count one more
 
 
@@ -44,11 +44,11 @@ class Visits:
         if self.horizon is not None and moment - self.horizon < gap:
             return None
         before = self._visit_at(moment)
-        span, reshaped = self._extend(moment, gap)
+        span, joined = self._extend(moment, gap)
         counted = tuple(key for key, capacity in capacities.items() if self._count(key, mark, span, capacity))
         if not counted and before == span:
             return None
-        return Growth(span, reshaped, counted)
+        return Growth(span, joined, counted)
 
     def absorb(self, other: Visits, gap: int) -> None:
         """Take in the visits of a record that becomes part of this one."""
@@ -78,8 +78,8 @@ class Visits:
         at = bisect_right(self.spans, (moment, LAST)) - 1
         return self.spans[at] if at >= 0 and moment <= self.spans[at][1] else None
 
-    def _extend(self, moment: int, gap: int) -> tuple[Span, bool]:
-        """The visit that the moment belongs to from now on, and whether visits began or met."""
+    def _extend(self, moment: int, gap: int) -> tuple[Span, int]:
+        """The visit that the moment belongs to from now on, and how many there were in its place."""
         after = bisect_right(self.spans, (moment, LAST))
         start, end = moment, moment
         first, upto = after, after
@@ -90,7 +90,7 @@ class Visits:
             upto += 1
             end = self.spans[after][1]
         self.spans[first:upto] = [(start, end)]
-        return (start, end), upto - first != 1
+        return (start, end), upto - first
 
     def _count(self, key: str, mark: Mark, span: Span, capacity: int) -> bool:
         ring = self.marks.setdefault(key, [])

@@ -1,0 +1,44 @@
+"""The roles of the service. Wiring only: nothing connects before the application starts."""
+
+from __future__ import annotations
+
+from cdp_runtime.app import Role, role
+from cdp_runtime.clock import SystemClock
+
+from cdp_segments.api.routes import build_api
+from cdp_segments.catalogs import Catalogs
+from cdp_segments.handlers import stages
+from cdp_segments.settings import Settings
+from cdp_segments.store import MongoPersonStore
+from cdp_segments.timers import RedisTimers
+
+
+def build_evaluator(settings: Settings | None = None) -> Role:
+    """Holds people against segments, at every update and by the clock."""
+    settings = settings or Settings()
+    catalogs = Catalogs()
+    people = MongoPersonStore(settings.mongo)
+    timers = RedisTimers(settings.redis)
+    return role(
+        "segments-evaluator",
+        kafka=settings.kafka,
+        stages=stages(catalogs, people, timers),
+        tables=[catalogs.table],
+        resources=[people, timers],
+        before=[people.migrate],
+    )
+
+
+def build_http(settings: Settings | None = None) -> Role:
+    """Answers readers."""
+    settings = settings or Settings()
+    catalogs = Catalogs()
+    people = MongoPersonStore(settings.mongo.model_copy(update={"timeout_seconds": settings.read_seconds}))
+    api = build_api(people, catalogs, settings.tenants, SystemClock())
+    return role(
+        "segments-http",
+        kafka=settings.kafka,
+        tables=[catalogs.table],
+        resources=[people],
+        api=api,
+    )

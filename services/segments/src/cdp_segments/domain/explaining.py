@@ -1,0 +1,154 @@
+"""Why a person is in a segment or is not: the condition as a tree, with what was measured at each leaf."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final, Literal
+from uuid import UUID
+
+from cdp_contracts.conditions_v1 import And, Condition, Not, Or
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from cdp_segments.domain.catalog import Catalog, Segment
+from cdp_segments.domain.compiling import Compiler
+from cdp_segments.domain.leaves import CountLeaf, Leaf, SessionLeaf, TraitLeaf, leaf_of
+from cdp_segments.domain.marks import EMPTY, Ring
+from cdp_segments.domain.person import Person
+from cdp_segments.domain.reasons import measure, telling_visit
+from cdp_segments.domain.telling import moment_of
+from cdp_segments.domain.wording import counted, words
+
+NEWEST: Final = 5
+Kind = Literal["and", "or", "not", "trait", "count", "in_session"]
+
+
+class Part(BaseModel):
+    """One condition of the tree."""
+
+    model_config = ConfigDict(frozen=True)
+
+    condition: str = Field(description="in words")
+    kind: Kind
+    satisfied: bool
+    value: JsonValue = Field(
+        default=None, description="a count, up to n + 1 for that many or more; never a trait's value"
+    )
+    threshold: JsonValue = None
+    newest: tuple[datetime, ...] = Field(default=(), description="when the newest contributing events happened")
+    changes_at: datetime | None = Field(default=None, description="when this changes if nothing happens")
+    of: tuple[Part, ...] = ()
+
+
+class Explanation(BaseModel):
+    """One person and one segment, as of `at`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    segment: str
+    title: str
+    segment_version: int
+    profile_id: UUID = Field(description="the survivor's if the profile asked for was absorbed")
+    member: bool = Field(description="as told in the last membership message")
+    satisfied: bool = Field(description="what the condition says at this moment")
+    summary: str
+    since: datetime | None
+    expires_at: datetime | None = Field(description="when the membership ends if nothing happens")
+    version: int = Field(description="of the last membership message about this profile")
+    evaluated_at: datetime = Field(description="the instant up to which memberships were last brought up to date")
+    up_to_date: bool = Field(description="false until the person is held against definitions that changed since")
+    at: datetime
+    why: Part
+
+
+def explain(segment: Segment, person: Person, catalog: Catalog, now: int) -> Explanation:
+    """Everything that speaks for or against the membership at an instant."""
+    member = person.members.get(segment.name)
+    flip = segment.next_flip(person, now)
+    return Explanation(
+        segment=segment.name,
+        title=segment.definition.title,
+        segment_version=segment.definition.version,
+        profile_id=UUID(person.profile_id),
+        member=member is not None,
+        satisfied=segment.truth(person, now),
+        summary=_summary(segment, person, now, flip),
+        since=moment_of(member.since) if member else None,
+        expires_at=moment_of(flip) if member and flip is not None else None,
+        version=person.version,
+        evaluated_at=moment_of(person.evaluated_at),
+        up_to_date=person.definitions == catalog.fingerprint,
+        at=moment_of(now),
+        why=_part(segment.definition.when, person, now),
+    )
+
+
+def _summary(segment: Segment, person: Person, now: int, flip: int | None) -> str:
+    if segment.definition.state == "archived":
+        return "nobody is in an archived segment"
+    satisfied = segment.truth(person, now)
+    if flip is None:
+        return "in, until something happens" if satisfied else "not in, until something happens"
+    word = "in, leaves" if satisfied else "not in, enters"
+    rising = [
+        counted(leaf.condition)
+        for leaf in segment.clocked
+        if flip in leaf.instants(person.rings.get(leaf.selector.key, EMPTY))
+    ]
+    return f"{word} at {moment_of(flip).isoformat()} unless {' or '.join(dict.fromkeys(rising))} rises before"
+
+
+def _part(condition: Condition, person: Person, now: int) -> Part:
+    match condition:
+        case And(of=parts):
+            inner = tuple(_part(part, person, now) for part in parts)
+            return _group(condition, "and", inner, satisfied=all(part.satisfied for part in inner))
+        case Or(of=parts):
+            inner = tuple(_part(part, person, now) for part in parts)
+            return _group(condition, "or", inner, satisfied=any(part.satisfied for part in inner))
+        case Not(of=part):
+            inner = (_part(part, person, now),)
+            return _group(condition, "not", inner, satisfied=not inner[0].satisfied)
+        case _:
+            return _leaf(leaf_of(condition), person, now)
+
+
+def _group(condition: Condition, kind: Kind, of: tuple[Part, ...], *, satisfied: bool) -> Part:
+    return Part(condition=words(condition), kind=kind, satisfied=satisfied, of=of)
+
+
+def _leaf(leaf: Leaf, person: Person, now: int) -> Part:
+    found = measure(leaf, person, now)
+    return Part(
+        condition=leaf.words,
+        kind=leaf.condition.kind,
+        satisfied=found.satisfied,
+        value=found.value,
+        threshold=found.threshold,
+        newest=tuple(moment_of(at) for at, _ in _contributing(leaf, person, now)[-NEWEST:]),
+        changes_at=_changes_at(leaf, person, now),
+    )
+
+
+def _contributing(leaf: Leaf, person: Person, now: int) -> Ring:
+    match leaf:
+        case TraitLeaf():
+            return EMPTY
+        case CountLeaf(selector=selector, window=window):
+            ring = person.rings.get(selector.key, EMPTY)
+            return ring if window is None else [mark for mark in ring if mark[0] > now - window]
+        case SessionLeaf(tests=tests, gap=gap):
+            span = telling_visit(leaf, person)
+            if span is None:
+                return EMPTY
+            marks = person.visits[gap].marks
+            rings = (marks.get(key, EMPTY) for key in {test.selector.key for test in tests})
+            return sorted({mark for ring in rings for mark in ring if span[0] <= mark[0] <= span[1]})
+
+
+def _changes_at(leaf: Leaf, person: Person, now: int) -> datetime | None:
+    if not isinstance(leaf, CountLeaf):
+        return None
+    truth = Compiler().compile(leaf.condition)
+    instants = sorted(leaf.instants(person.rings.get(leaf.selector.key, EMPTY)))
+    flip = next((i for i in instants if i > now and truth(person, i) is not truth(person, now)), None)
+    return None if flip is None else moment_of(flip)

@@ -1,0 +1,101 @@
+"""What the evaluator does: read this page first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, Final
+
+from cdp_contracts.profiles_v1 import ProfileUpdated
+from cdp_contracts.topics import MEMBERSHIP_CHANGED, PROFILES_UPDATED
+from cdp_runtime.batch import Batch, Tick
+from cdp_runtime.stage import Stage
+
+from cdp_segments.catalogs import Catalogs
+from cdp_segments.domain.engine import involved, react, wake
+from cdp_segments.domain.person import Person
+from cdp_segments.domain.telling import Delivery, acknowledge, forget_acknowledged, milliseconds_of
+from cdp_segments.store import PersonStore
+from cdp_segments.timers import Alarm, Timers
+
+DUE_A_PARTITION: Final = 64
+REFILL_SECONDS: Final = 600
+REFILL_PAGE: Final = 1000
+
+
+async def evaluate(batch: Batch[ProfileUpdated], catalogs: Catalogs, people: PersonStore, timers: Timers) -> None:
+    """Hold each person against the segments that an update may concern. Safe twice."""
+    records = await people.load(record for update in batch for record in involved(update))
+    forget_acknowledged(records.values(), starts_of(batch))
+    for update in batch:
+        batch.emit(*react(records, update, delivery_of(batch, update), catalogs.of(update.tenant)), cause=update)
+    await people.save(records)
+    await timers.set(alarms_of(records))
+
+
+async def fire_timers(tick: Tick, catalogs: Catalogs, people: PersonStore, timers: Timers) -> None:
+    """Let the clock begin and end memberships; the timers move on once that is acknowledged. Safe twice."""
+    until = {partition: milliseconds_of(mark) for partition, mark in tick.watermarks.items()}
+    await refill(people, timers, until)
+    due = await timers.due(until, DUE_A_PARTITION)
+    records = await people.load(alarm.id for alarm in due)
+    for alarm in due:
+        tick.emit(*wake(records[alarm.id], until[alarm.partition], catalogs.of(records[alarm.id].tenant)))
+    await people.save(records)
+    tick.after_ack(partial(move_on, due, records, people, timers))
+
+
+async def move_on(
+    fired: Sequence[Alarm], records: Mapping[str, Person], people: PersonStore, timers: Timers
+) -> None:
+    """Forget what has been told, then set the timers to what comes next."""
+    for alarm in fired:
+        acknowledge(records[alarm.id])
+    await people.save(records)
+    await timers.move_on((alarm, records[alarm.id].wake_at) for alarm in fired)
+
+
+async def refill(people: PersonStore, timers: Timers, until: Mapping[int, int]) -> None:
+    """Build the queues anew from the store where they are not marked as filled, as far ahead as the mark lasts."""
+    for partition in await timers.unmarked(until):
+        horizon = until[partition] + 2 * REFILL_SECONDS * 1000
+        page = await people.alarms(partition, horizon, "", REFILL_PAGE)
+        while page:
+            await timers.set(page)
+            page = await people.alarms(partition, horizon, page[-1].id, REFILL_PAGE)
+        await timers.mark(partition, REFILL_SECONDS)
+
+
+def starts_of(batch: Batch[ProfileUpdated]) -> dict[int, int]:
+    """Where the batch begins in each partition."""
+    starts: dict[int, int] = {}
+    for origin in map(batch.origin, batch):
+        starts[origin.partition] = min(origin.offset, starts.get(origin.partition, origin.offset))
+    return starts
+
+
+def delivery_of(batch: Batch[ProfileUpdated], update: ProfileUpdated) -> Delivery:
+    """Where an update stands, and when it was written there."""
+    origin = batch.origin(update)
+    return Delivery(origin.partition, origin.offset, milliseconds_of(min(origin.timestamp, batch.now)))
+
+
+def alarms_of(records: Mapping[str, Person]) -> Iterator[Alarm]:
+    """The timers that these people need. Set whether they changed or not: the last attempt may have failed."""
+    for person in records.values():
+        if person.partition is not None and person.wake_at is not None:
+            yield Alarm(person.partition, person.id, person.wake_at)
+
+
+def stages(catalogs: Catalogs, people: PersonStore, timers: Timers) -> list[Stage[Any]]:
+    """The evaluator's stages. Most updates flip nothing, so nothing is conserved."""
+    return [
+        Stage(
+            evaluate,
+            reads=PROFILES_UPDATED,
+            emits=[MEMBERSHIP_CHANGED],
+            uses=[catalogs, people, timers],
+            on_tick=fire_timers,
+            conserves=False,
+        )
+    ]

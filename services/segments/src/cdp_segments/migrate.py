@@ -1,0 +1,22 @@
+"""`python -m cdp_segments.migrate`: make the indexes. Idempotent; the evaluator does the same at start."""
+
+from __future__ import annotations
+
+import asyncio
+
+from cdp_runtime.settings import MongoSettings
+
+from cdp_segments.store import MongoPersonStore
+
+
+async def migrate(settings: MongoSettings) -> None:
+    """Make what is missing."""
+    people = MongoPersonStore(settings)
+    try:
+        await people.migrate()
+    finally:
+        await people.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(migrate(MongoSettings()))

@@ -1,0 +1,185 @@
+"""Where the records of people are kept. Reads follow redirects; writes are compare-and-sets of single records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, NamedTuple, Protocol
+
+from cdp_runtime.records import MemoryRecords, MongoRecords, Records, State
+from cdp_runtime.settings import MongoSettings
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection
+
+from cdp_segments.domain.engine import release
+from cdp_segments.domain.person import Person
+from cdp_segments.timers import Alarm
+
+MEMBERS_INDEX: Final = "tenant_segment"
+ALARMS_INDEX: Final = "partition_wake_at"
+
+
+class Membership(NamedTuple):
+    """Somebody in a segment; times in milliseconds."""
+
+    profile_id: str
+    since: int
+    expires_at: int | None
+
+
+class PersonStore(Protocol):
+    """The records of all people. Every method raises when the store is away."""
+
+    async def load(self, ids: Iterable[str]) -> dict[str, Person]:
+        """These records and all that they redirect to, blank where nothing is stored.
+
+        One round trip, and one more for each redirect on the longest way.
+        """
+        ...
+
+    async def save(self, people: Mapping[str, Person]) -> None:
+        """Write those that changed; Conflict if any was written by somebody else since.
+
+        Redirects are written before the records they lead to, and let go of what those hold afterwards: a crash
+        in between loses nothing.
+        """
+        ...
+
+    async def size(self, tenant: str, segment: str) -> int:
+        """How many people are in a segment."""
+        ...
+
+    async def members(self, tenant: str, segment: str, after: str, limit: int) -> Sequence[Membership]:
+        """The people in a segment in the order of their ids, beyond one of them."""
+        ...
+
+    async def alarms(self, partition: int, until: int, after: str, limit: int) -> Sequence[Alarm]:
+        """Whom the clock has to look at up to an instant, in the order of record ids, beyond one of them."""
+        ...
+
+    async def ping(self) -> None:
+        """Raise if the store does not answer."""
+        ...
+
+
+class MemoryPersonStore:
+    """People in this process; same promises as the store on MongoDB."""
+
+    def __init__(self) -> None:
+        self.records = MemoryRecords(Person)
+
+    async def load(self, ids: Iterable[str]) -> dict[str, Person]:
+        """See PersonStore."""
+        return await with_targets(self.records, ids)
+
+    async def save(self, people: Mapping[str, Person]) -> None:
+        """See PersonStore."""
+        await save_in_order(self.records, people)
+
+    async def size(self, tenant: str, segment: str) -> int:
+        """See PersonStore."""
+        return sum(1 for document in self._documents() if is_member(document, tenant, segment))
+
+    async def members(self, tenant: str, segment: str, after: str, limit: int) -> Sequence[Membership]:
+        """See PersonStore."""
+        found = [d for d in self._documents() if is_member(d, tenant, segment) and d["_id"] > f"{tenant}/{after}"]
+        return [membership(document, segment) for document in found[:limit]]
+
+    async def alarms(self, partition: int, until: int, after: str, limit: int) -> Sequence[Alarm]:
+        """See PersonStore."""
+        found = [
+            document
+            for document in self._documents()
+            if document["partition"] == partition
+            and document["wake_at"] is not None
+            and document["wake_at"] <= until
+            and document["_id"] > after
+        ]
+        return [alarm(document) for document in found[:limit]]
+
+    async def ping(self) -> None:
+        """See PersonStore."""
+
+    def _documents(self) -> list[State]:
+        return [document for _, document in sorted(self.records.documents.items())]
+
+
+class MongoPersonStore:
+    """People in a MongoDB collection. Nothing connects before the first call."""
+
+    def __init__(self, settings: MongoSettings) -> None:
+        milliseconds = int(settings.timeout_seconds * 1000)
+        self._client: AsyncIOMotorClient[State] = AsyncIOMotorClient(
+            settings.url.get_secret_value(), serverSelectionTimeoutMS=milliseconds, timeoutMS=milliseconds
+        )
+        database = self._client[f"{settings.database_prefix}_segments"]
+        self.collection: AsyncIOMotorCollection[State] = database.people
+        self._records = MongoRecords(self.collection, Person)
+
+    async def load(self, ids: Iterable[str]) -> dict[str, Person]:
+        """See PersonStore."""
+        return await with_targets(self._records, ids)
+
+    async def save(self, people: Mapping[str, Person]) -> None:
+        """See PersonStore."""
+        await save_in_order(self._records, people)
+
+    async def size(self, tenant: str, segment: str) -> int:
+        """See PersonStore."""
+        return await self.collection.count_documents({"tenant": tenant, "members.segment": segment})
+
+    async def members(self, tenant: str, segment: str, after: str, limit: int) -> Sequence[Membership]:
+        """See PersonStore."""
+        query = {"tenant": tenant, "members.segment": segment, "_id": {"$gt": f"{tenant}/{after}"}}
+        found = self.collection.find(query, {"members": 1}).sort("_id", 1).limit(limit)
+        return [membership(document, segment) async for document in found]
+
+    async def alarms(self, partition: int, until: int, after: str, limit: int) -> Sequence[Alarm]:
+        """See PersonStore."""
+        query = {"partition": partition, "wake_at": {"$lte": until}, "_id": {"$gt": after}}
+        found = self.collection.find(query, {"partition": 1, "wake_at": 1}).sort("_id", 1).limit(limit)
+        return [alarm(document) async for document in found]
+
+    async def migrate(self) -> None:
+        """Make the indexes that `size`, `members` and `alarms` need. Idempotent."""
+        await self.collection.create_index([("tenant", 1), ("members.segment", 1), ("_id", 1)], name=MEMBERS_INDEX)
+        await self.collection.create_index([("partition", 1), ("wake_at", 1)], name=ALARMS_INDEX)
+
+    async def ping(self) -> None:
+        """See PersonStore."""
+        await self._records.ping()
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        self._client.close()
+
+
+async def with_targets(records: Records[Person], ids: Iterable[str]) -> dict[str, Person]:
+    """Load records, then the records they redirect to, until none is missing."""
+    people = await records.load(ids)
+    while missing := {p.target for p in people.values() if p.target and p.target not in people}:
+        people |= await records.load(missing)
+    return people
+
+
+async def save_in_order(records: Records[Person], people: Mapping[str, Person]) -> None:
+    """Redirects, then everybody else, then redirects without what the others hold now."""
+    await records.save({i: person for i, person in people.items() if person.into})
+    await records.save({i: person for i, person in people.items() if not person.into})
+    if released := release(people.values()):
+        await records.save(released)
+
+
+def is_member(document: State, tenant: str, segment: str) -> bool:
+    """Whether a document says that its person is in the segment."""
+    return document["tenant"] == tenant and any(m["segment"] == segment for m in document["members"])
+
+
+def membership(document: State, segment: str) -> Membership:
+    """The membership in a document of a member."""
+    found = next(m for m in document["members"] if m["segment"] == segment)
+    _, _, profile_id = document["_id"].partition("/")
+    return Membership(profile_id, found["since"], found["expires_at"])
+
+
+def alarm(document: State) -> Alarm:
+    """The timer that a document asks for."""
+    return Alarm(document["partition"], document["_id"], document["wake_at"])
