@@ -142,6 +142,12 @@ class TestTheBrowsersSignal:
         assert standing(*said, signal("3", 2, analytics=True, deliberate=False)) == "gpc"
         assert standing(*said, signal("3", 2, analytics=True, deliberate=True)) == "granted"
 
+    def test_a_consent_object_that_turns_to_yes_does_not(self) -> None:
+        said = [signal("1", gpc=("analytics",)), signal("2", 1, analytics=False), signal("3", 2, unreadable=True)]
+        assert standing(said[0], signal("4", 3, analytics=True, deliberate=False)) == "gpc"
+        assert standing(*said, signal("4", 3, analytics=True, deliberate=False)) == "gpc"
+        assert standing(*said, signal("4", 3, analytics=True, deliberate=True)) == "granted"
+
     def test_a_grant_older_than_the_signal_does_not_beat_it_by_coming_later(self) -> None:
         assert standing(signal("2", 5, gpc=("analytics",)), signal("1", 1, analytics=True)) == "gpc"
 

@@ -72,8 +72,8 @@ COLUMNS = ("never", "granted", "granted-over-gpc", "gpc", "granted-then-gpc", "u
 HEARD: dict[str, tuple[str | None, ...]] = {
     "silent": (None, "granted", "granted", "gpc", "gpc", "not-asked", "denied", "withdrawn"),
     "silent, gpc": ("gpc", "gpc", "granted", "gpc", "gpc", "not-asked", "denied", "withdrawn"),
-    "yes": ("granted", "granted", "granted", "granted", "gpc", "granted", "granted", "granted"),
-    "yes, gpc": ("gpc", "gpc", "granted", "granted", "gpc", "gpc", "gpc", "gpc"),
+    "yes": ("granted", "granted", "granted", "gpc", "gpc", "granted", "granted", "granted"),
+    "yes, gpc": ("gpc", "gpc", "granted", "gpc", "gpc", "gpc", "gpc", "gpc"),
     "deliberate yes": ("granted",) * 8,
     "no": ("denied", "withdrawn", "withdrawn", "denied", "withdrawn", "denied", "denied", "withdrawn"),
     "unreadable": ("not-asked",) * 8,

@@ -52,7 +52,7 @@ class Mark:
     since: datetime
     """A grant covers what was received from here on."""
     over_gpc: bool = False
-    """The person granted although the browser's signal was known."""
+    """The person granted by a consent event although the browser's signal was known."""
 
     @property
     def order(self) -> tuple[Moment, int, str]:
@@ -134,7 +134,7 @@ def _granted(choices: Choices, purpose: Purpose, signal: Signal) -> Mark:
     old = choices.newest(purpose)
     goes_on = old is not None and choices.standing(purpose, old.since) == "granted"
     known = choices.gpc.get(purpose)
-    over_gpc = (signal.deliberate and purpose in signal.gpc) or (known is not None and known < received_at)
+    over_gpc = signal.deliberate and (purpose in signal.gpc or (known is not None and known < received_at))
     since = old.since if old and goes_on else received_at
     return Mark("granted", signal.moment, signal.message_id, since, over_gpc)
 
