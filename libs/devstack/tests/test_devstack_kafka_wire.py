@@ -1,72 +1,24 @@
-"""What the platform relies on from a broker, on the embedded one and on Apache Kafka; and where they differ."""
+"""What the platform relies on from a broker, on the embedded one and on Apache Kafka alike."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Awaitable, Callable
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import IncompatibleBrokerVersion, KafkaError
 from aiokafka.structs import OffsetAndMetadata
 from cdp_devstack.servers import Stack
 from confluent_kafka import Producer
 
+Read = Callable[[str], Awaitable[list[ConsumerRecord]]]
+
 PARTITIONS = 4
 SECONDS = 40.0
-
-
-@pytest.fixture
-async def admin(stack: Stack) -> AsyncIterator[AIOKafkaAdminClient]:
-    client = AIOKafkaAdminClient(bootstrap_servers=stack.kafka)
-    await client.start()
-    yield client
-    await client.close()
-
-
-@pytest.fixture
-async def topic(admin: AIOKafkaAdminClient) -> str:
-    name = f"cdp.tests.run.{uuid.uuid4().hex[:8]}"
-    await admin.create_topics([NewTopic(name, PARTITIONS, 1)])
-    return name
-
-
-@pytest.fixture
-async def producer(stack: Stack) -> AsyncIterator[AIOKafkaProducer]:
-    client = AIOKafkaProducer(
-        bootstrap_servers=stack.kafka, acks="all", enable_idempotence=stack.idempotent_producer
-    )
-    await client.start()
-    yield client
-    await client.stop()
-
-
-async def read_to_the_end(stack: Stack, topic: str) -> list[ConsumerRecord]:
-    """All records of a topic, without a group: what a table does before its first event.
-
-    The end is the high watermark of the last fetch; `end_offsets` is only a lower bound of it on the embedded
-    broker (see below).
-    """
-    consumer = AIOKafkaConsumer(bootstrap_servers=stack.kafka, enable_auto_commit=False)
-    await consumer.start()
-    try:
-        partitions = [TopicPartition(topic, number) for number in range(PARTITIONS)]
-        consumer.assign(partitions)
-        await consumer.seek_to_beginning(*partitions)
-        ends = await consumer.end_offsets(partitions)
-        records: list[ConsumerRecord] = []
-        while [
-            tp for tp in partitions if await consumer.position(tp) < max(ends[tp], consumer.highwater(tp) or 0)
-        ]:
-            for fetched in (await consumer.getmany(timeout_ms=200)).values():
-                records += fetched
-        return records
-    finally:
-        await consumer.stop()
 
 
 def group_member(stack: Stack, topic: str) -> AIOKafkaConsumer:
@@ -93,40 +45,42 @@ async def poll_until(condition: Callable[[], bool], *members: AIOKafkaConsumer) 
     return records
 
 
-async def test_a_record_comes_back_as_it_was_sent(stack: Stack, topic: str, producer: AIOKafkaProducer) -> None:
+async def test_a_record_comes_back_as_it_was_sent(
+    stack: Stack, topic: str, producer: AIOKafkaProducer, read: Read
+) -> None:
     headers = [("ce_id", b"1"), ("empty", b""), ("traceparent", b"00-ab-cd-01")]
     await producer.send_and_wait(topic, b'{"a":1}', key=b"k", headers=headers, timestamp_ms=1_700_000_000_123)
 
-    (record,) = await read_to_the_end(stack, topic)
+    (record,) = await read(topic)
 
     assert (record.key, record.value, record.timestamp) == (b"k", b'{"a":1}', 1_700_000_000_123)
     assert list(record.headers) == headers
 
 
 async def test_keys_keep_order_and_tombstones_have_no_value(
-    stack: Stack, topic: str, producer: AIOKafkaProducer
+    stack: Stack, topic: str, producer: AIOKafkaProducer, read: Read
 ) -> None:
     for value in (b"1", b"2", None):
         await producer.send_and_wait(topic, value, key=b"same")
     await producer.send_and_wait(topic, b"no key")
 
-    records = await read_to_the_end(stack, topic)
+    records = await read(topic)
 
     assert [(r.value, r.offset) for r in records if r.key == b"same"] == [(b"1", 0), (b"2", 1), (None, 2)]
     assert [r.value for r in records if r.key is None] == [b"no key"]
 
 
-async def test_an_empty_topic_is_read_at_once(stack: Stack, topic: str) -> None:
-    assert await read_to_the_end(stack, topic) == []
+async def test_an_empty_topic_is_read_at_once(stack: Stack, topic: str, read: Read) -> None:
+    assert await read(topic) == []
 
 
 async def test_many_records_in_flight_arrive_once_each(
-    stack: Stack, topic: str, producer: AIOKafkaProducer
+    stack: Stack, topic: str, producer: AIOKafkaProducer, read: Read
 ) -> None:
     sent = [await producer.send(topic, b"%d" % n, key=b"%d" % (n % 50)) for n in range(5_000)]
     await asyncio.gather(*sent)
 
-    records = await read_to_the_end(stack, topic)
+    records = await read(topic)
 
     assert sorted(int(r.value) for r in records) == list(range(5_000))
 
@@ -212,21 +166,21 @@ async def test_end_offsets_and_high_watermarks_after_single_sends(
 
 
 @pytest.mark.parametrize("compression", ["none", "gzip", "snappy", "lz4", "zstd"])
-async def test_a_librdkafka_producer_is_understood(stack: Stack, topic: str, compression: str) -> None:
+async def test_a_librdkafka_producer_is_understood(stack: Stack, topic: str, compression: str, read: Read) -> None:
     settings = {"bootstrap.servers": stack.kafka, "compression.type": compression, "partitioner": "murmur2_random"}
     client = Producer(settings)
     for number in range(20):
         client.produce(topic, b"x" * 200, key=b"k", headers=[("n", b"%d" % number)])
     left = await asyncio.to_thread(client.flush, 20)
 
-    records = await read_to_the_end(stack, topic)
+    records = await read(topic)
 
     assert left == 0
     assert [int(record.headers[0][1]) for record in records] == list(range(20))
 
 
 async def test_both_clients_send_a_key_to_the_same_partition(
-    stack: Stack, topic: str, producer: AIOKafkaProducer
+    stack: Stack, topic: str, producer: AIOKafkaProducer, read: Read
 ) -> None:
     client = Producer({"bootstrap.servers": stack.kafka, "partitioner": "murmur2_random"})
     for number in range(30):
@@ -235,7 +189,7 @@ async def test_both_clients_send_a_key_to_the_same_partition(
         await producer.send_and_wait(topic, b"aiokafka", key=key)
     await asyncio.to_thread(client.flush, 20)
 
-    records = await read_to_the_end(stack, topic)
+    records = await read(topic)
 
     assert len({(record.key, record.partition) for record in records}) == 30
     assert len(records) == 60
@@ -245,7 +199,7 @@ async def test_both_clients_send_a_key_to_the_same_partition(
 @pytest.mark.parametrize("kind", ["local"])
 @pytest.mark.parametrize("way", ["stop", "kill"])
 async def test_acknowledged_records_and_offsets_survive_a_restart(
-    stack: Stack, topic: str, producer: AIOKafkaProducer, way: str
+    stack: Stack, topic: str, producer: AIOKafkaProducer, way: str, read: Read
 ) -> None:
     partition = TopicPartition(topic, 0)
     for number in range(10):
@@ -265,83 +219,4 @@ async def test_acknowledged_records_and_offsets_survive_a_restart(
     await second.stop()
 
     assert went_on_at == 4
-    assert [int(record.value) for record in await read_to_the_end(stack, topic)] == list(range(11))
-
-
-@pytest.mark.wire
-@pytest.mark.parametrize("kind", ["embedded"])
-class TestOnlyApacheKafkaHas:
-    """The limits of the embedded broker. One that fails here has gone: use it and delete the test."""
-
-    async def test_idempotent_producers_that_aiokafka_can_use(self, stack: Stack) -> None:
-        client = AIOKafkaProducer(bootstrap_servers=stack.kafka, enable_idempotence=True)
-
-        try:
-            with pytest.raises(KafkaError):
-                await client.start()
-        finally:
-            await client.stop()
-
-    async def test_changes_of_a_topic(self, topic: str, admin: AIOKafkaAdminClient) -> None:
-        resource = ConfigResource(ConfigResourceType.TOPIC, topic, {"retention.ms": "1000"})
-
-        with pytest.raises(IncompatibleBrokerVersion):
-            await admin.alter_configs([resource])
-        with pytest.raises(IncompatibleBrokerVersion):
-            await admin.create_partitions({topic: NewPartitions(PARTITIONS + 1)})
-
-    async def test_a_refusal_of_unknown_topics(self, stack: Stack, admin: AIOKafkaAdminClient) -> None:
-        name = f"cdp.tests.unknown.{uuid.uuid4().hex[:8]}"
-        client = AIOKafkaProducer(bootstrap_servers=stack.kafka)
-        await client.start()
-
-        await client.send_and_wait(name, b"made up on the spot")
-        await client.stop()
-
-        assert name in await admin.list_topics()
-
-    async def test_a_limit_of_size(self, stack: Stack, topic: str) -> None:
-        client = AIOKafkaProducer(bootstrap_servers=stack.kafka, max_request_size=3_000_000)
-        await client.start()
-
-        await client.send_and_wait(topic, b"x" * 2_000_000, partition=0)
-        await client.stop()
-
-        (record,) = await read_to_the_end(stack, topic)
-        assert len(record.value) == 2_000_000
-
-    async def test_true_end_offsets_after_a_batch(
-        self, stack: Stack, topic: str, producer: AIOKafkaProducer
-    ) -> None:
-        partition = TopicPartition(topic, 0)
-        batch = producer.create_batch()
-        for _ in range(5):
-            batch.append(value=b"x", key=None, timestamp=None)
-        await (await producer.send_batch(batch, topic, partition=0))
-        consumer = AIOKafkaConsumer(bootstrap_servers=stack.kafka)
-        await consumer.start()
-        ends = await consumer.end_offsets([partition])
-        await consumer.stop()
-
-        assert ends == {partition: 1}  # the first record of the last batch, plus one
-        assert len(await read_to_the_end(stack, topic)) == 5
-
-    async def test_a_refusal_of_records_without_key_on_compacted_topics(
-        self, stack: Stack, admin: AIOKafkaAdminClient, producer: AIOKafkaProducer
-    ) -> None:
-        name = f"cdp.tests.run.{uuid.uuid4().hex[:8]}"
-        await admin.create_topics([NewTopic(name, PARTITIONS, 1, topic_configs={"cleanup.policy": "compact"})])
-
-        await producer.send_and_wait(name, b"no key")
-
-        assert len(await read_to_the_end(stack, name)) == 1
-
-    async def test_times_as_an_index(self, stack: Stack, topic: str, producer: AIOKafkaProducer) -> None:
-        partition = TopicPartition(topic, 0)
-        await producer.send_and_wait(topic, b"old", partition=0, timestamp_ms=1_000)
-        consumer = AIOKafkaConsumer(bootstrap_servers=stack.kafka)
-        await consumer.start()
-        found = await consumer.offsets_for_times({partition: 2_000})
-        await consumer.stop()
-
-        assert found[partition] is not None  # Apache Kafka answers None: nothing is as young as that
+    assert [int(record.value) for record in await read(topic)] == list(range(11))

@@ -12,9 +12,8 @@ from typing import Final
 
 from cdp_devstack import cache
 from cdp_devstack.servers.child import ServerError, plain_environment
-from cdp_devstack.servers.embedded import redis_options, secantus_options
-from cdp_devstack.servers.ports import HOST, free_port, listens
-from cdp_devstack.servers.probes import kafka_cluster_id, mongo_answers, redis_pid
+from cdp_devstack.servers.ports import HOST, free_port
+from cdp_devstack.servers.wires import KafkaWire, MongoWire, RedisWire
 
 INSTALL: Final = "run `python -m cdp_devstack.install`"
 LOGGING: Final = """\
@@ -34,20 +33,13 @@ Configuration:
 
 
 @dataclass(frozen=True, slots=True)
-class ApacheKafka:
+class ApacheKafka(KafkaWire):
     """Apache Kafka in KRaft mode, broker and controller in one process. Creates no topic by itself."""
 
-    folder: Path
-    port: int
     controller_port: int = field(default_factory=free_port)
     record_classes: Path | None = None
     """Where to write, at the end, the archive that makes the next starts quicker."""
     title: str = f"Apache Kafka {cache.KAFKA_VERSION}"
-
-    @property
-    def url(self) -> str:
-        """The bootstrap address."""
-        return f"{HOST}:{self.port}"
 
     @property
     def cluster_id(self) -> str:
@@ -71,10 +63,6 @@ class ApacheKafka:
         """The broker, with a heap that leaves the machine's memory to others."""
         heap = ("-Xms256m", "-Xmx768m", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-XX:+ExitOnOutOfMemoryError")
         return self._java(heap, "kafka.Kafka", "server.properties")
-
-    def answers(self, pid: int) -> bool:
-        """True when the port is this process's and our cluster id comes back."""
-        return listens(pid, self.port) and kafka_cluster_id(self.port) == self.cluster_id
 
     def _format(self) -> None:
         quick = ("-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
@@ -135,61 +123,27 @@ class ApacheKafka:
 
 
 @dataclass(frozen=True, slots=True)
-class SecantusRust:
-    """A server that speaks MongoDB 8's protocol over WiredTiger, with transactions and change streams.
+class SecantusRust(MongoWire):
+    """The edition in Rust: MongoDB 8's protocol with transactions and change streams."""
 
-    Run as a program only: it is licensed under GPL-2.0 and serves on this machine only.
-    """
-
-    folder: Path
-    port: int
     title: str = f"SecantusDB {cache.SECANTUS_VERSION} (MongoDB wire)"
-
-    @property
-    def url(self) -> str:
-        """A connection string for this one server."""
-        return f"mongodb://{HOST}:{self.port}/?directConnection=true"
-
-    def prepare(self) -> None:
-        """An empty configuration of our own: the server would look for one in the home folder."""
-        if not cache.secantusd().is_file():
-            raise ServerError(f"secantusd-rs {cache.SECANTUS_VERSION} is not installed: {INSTALL}")
-        self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / "secantusd.toml").touch()
 
     def command(self) -> list[str]:
         """The binary of the cache."""
-        return [str(cache.secantusd()), *secantus_options(self.folder, self.port, "1G")]
-
-    def answers(self, pid: int) -> bool:
-        """True when the port is this process's and `hello` is answered."""
-        return listens(pid, self.port) and mongo_answers(self.port)
+        if not cache.secantusd().is_file():
+            raise ServerError(f"secantusd-rs {cache.SECANTUS_VERSION} is not installed: {INSTALL}")
+        return [str(cache.secantusd()), *self.options("1G")]
 
 
 @dataclass(frozen=True, slots=True)
-class RedisServer:
-    """The machine's own Redis. Appends every write to a file, so a restart loses a second at most."""
+class RedisServer(RedisWire):
+    """The machine's own Redis."""
 
-    folder: Path
-    port: int
     title: str = "Redis"
-
-    @property
-    def url(self) -> str:
-        """Database 0."""
-        return f"redis://{HOST}:{self.port}/0"
-
-    def prepare(self) -> None:
-        """Make the data folder."""
-        self.folder.mkdir(parents=True, exist_ok=True)
 
     def command(self) -> list[str]:
         """The program of the system's package."""
         binary = cache.redis_server()
         if binary is None:
             raise ServerError(f"redis-server is not installed: {INSTALL}")
-        return [str(binary), *redis_options(self.folder, self.port)]
-
-    def answers(self, pid: int) -> bool:
-        """True when the server on the port names this process as itself."""
-        return redis_pid(self.port) == pid
+        return [str(binary), *self.options()]
