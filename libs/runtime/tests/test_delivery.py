@@ -234,6 +234,18 @@ async def test_unreadable_bytes_on_a_halting_topic_halt(harness: Harness, topics
     assert await harness.read(topics.dead) == []
 
 
+@pytest.mark.parametrize("topics", [Topics(on_poison="halt")], ids=["halting topic"])
+@pytest.mark.parametrize("amount", [0, 13], ids=["refused", "failing"])
+async def test_what_cannot_be_handled_on_a_halting_topic_halts(
+    harness: Harness, topics: Topics, amount: int
+) -> None:
+    ledger = Ledger()
+    await harness.run(stage(ledger, topics))
+    await harness.publish(order("ann", amount))
+    await harness.until(lambda: bool(harness.halted()))
+    assert await harness.read(topics.dead) == []
+
+
 @pytest.mark.parametrize("topics", [Topics(producers=("product-systems",))], ids=["open topic"])
 async def test_garbage_from_outside_never_halts(harness: Harness, topics: Topics) -> None:
     ledger = Ledger()

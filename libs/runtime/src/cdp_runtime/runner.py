@@ -110,8 +110,8 @@ class StageRunner(Generic[M]):
                 decoded.append((decode(self.stage.reads, record.value or b""), record))
             except (ValidationError, ValueError, RecursionError) as error:
                 letters.append(DeadLetter(record, poison_reason(error)))
-        if letters and self.stage.reads.on_poison == "halt":
-            raise self._halted(f"unreadable message on {self.stage.reads.name}")
+        if letters:
+            self._halt_if_precious(letters[0].reason)
         if letters and not self.stage.reads.open:
             self._note(dead=len(letters), alive=len(decoded))
         return decoded, letters
@@ -121,6 +121,8 @@ class StageRunner(Generic[M]):
         trace = self._trace([record for _, record in messages])
         try:
             batch = await self._run(messages)
+            if batch.dead_letters:
+                self._halt_if_precious(batch.dead_letters[0].reason)
             self._note(dead=len(batch.dead_letters), alive=len(batch) - len(batch.dead_letters))
             await self._send(batch.outbox.emitted, batch.dead_letters, trace)
             self._account(batch)
@@ -176,6 +178,7 @@ class StageRunner(Generic[M]):
             await self._handle(rest)
 
     async def _give_up(self, record: Incoming, reason: str, attempts: int) -> None:
+        self._halt_if_precious(reason)
         self._note(dead=1, alive=0)
         await self._send(
             [], [DeadLetter(record, reason, attempts)],
@@ -230,6 +233,11 @@ class StageRunner(Generic[M]):
             self._limit.note(dead=dead, alive=alive)
         except Halted as halted:
             raise self._halted(halted.reason) from None
+
+    def _halt_if_precious(self, reason: str) -> None:
+        """Nothing on a halting topic may be set aside: a person has to look."""
+        if self.stage.reads.on_poison == "halt":
+            raise self._halted(f"{reason} on {self.stage.reads.name}")
 
     def _halted(self, reason: str) -> Halted:
         metrics.HALTED.labels(*self.labels).set(1)
