@@ -47,7 +47,7 @@ def run(level: Level) -> tuple[int, dict[str, int], float]:
     """Run one level: pytest's exit code, how many of each outcome, seconds."""
     started = time.monotonic()
     paths = [path for path in level.paths if (ROOT / path).exists()]
-    options = ["-q", "--no-header", "-m", level.marks, "-n", str(level.workers)]
+    options = ["-q", "--no-header", "-m", level.marks, "-n", str(level.workers), "--dist", "loadgroup"]
     command = [sys.executable, "-m", "pytest", *options, *paths]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     counts = {word: int(number) for number, word in TAIL.findall(done.stdout.rstrip().rsplit("\n", 1)[-1])}
