@@ -3,7 +3,8 @@
 `Emitter` needs nothing but httpx; `BrokerEmitter` and `subscribe` need the extra `cdp-client[kafka]`.
 """
 
-from cdp_client.broker import BrokerEmitter, Flip, subscribe
+from cdp_client.broker import BrokerEmitter
 from cdp_client.http import EmitError, Emitter
+from cdp_client.subscription import Flip, Unreadable, subscribe
 
-__all__ = ["BrokerEmitter", "EmitError", "Emitter", "Flip", "subscribe"]
+__all__ = ["BrokerEmitter", "EmitError", "Emitter", "Flip", "Unreadable", "subscribe"]

@@ -1,57 +1,48 @@
-"""Emit straight onto the broker, and subscribe to segments. Needs the extra `cdp-client[kafka]`."""
+"""Emit straight onto the broker. Needs the extra `cdp-client[kafka]`."""
 
 from __future__ import annotations
 
+import hmac
 import json
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping
+from hashlib import sha256
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self
-from uuid import UUID
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
-from cdp_contracts.segments_v1 import MembershipChange, MembershipChanged
-from cdp_contracts.topics import EVENTS_RECEIVED, MEMBERSHIP_CHANGED
+from cdp_contracts.topics import EVENTS_RECEIVED
 
-from cdp_client.events import Properties, event
+from cdp_client import events
+from cdp_client.events import About, Properties
 
 if TYPE_CHECKING:
-    from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-
-REMEMBERED: Final = 100_000
+    from aiokafka import AIOKafkaProducer
 
 
 class BrokerEmitter:
     """Puts events on `cdp.events.received.v1`; the validator judges them like those from the HTTP edge.
 
-    An async context manager. Keyword arguments go to aiokafka's clients (security, for instance).
+    An async context manager. Every call returns the message id once all in-sync replicas have the event, and
+    raises aiokafka's KafkaError, or ValueError for what is no event. Sent again with the same message id, an
+    event counts once. The events of one device keep their order. Keyword arguments go to aiokafka's producer
+    (security, for instance).
     """
 
     def __init__(self, bootstrap: str, write_key: str, **options: Any) -> None:
-        self._options = {"bootstrap_servers": bootstrap, "acks": "all", "enable_idempotence": True, **options}
+        self._options = {"bootstrap_servers": bootstrap, "acks": "all", **options}
         self._write_key = write_key
         self._producer: AIOKafkaProducer | None = None
 
-    async def track(
-        self,
-        name: str,
-        *,
-        user_id: str | None = None,
-        anonymous_id: str | None = None,
-        properties: Properties | None = None,
-        context: Properties | None = None,
-        message_id: str | None = None,
-        timestamp: datetime | None = None,
-    ) -> str:
-        """Send something that happened; returns its message id once the broker has acknowledged it."""
-        body = event(
-            "track", user_id=user_id, anonymous_id=anonymous_id, message_id=message_id, timestamp=timestamp,
-            event=name, properties=properties, context=context, writeKey=self._write_key,
-        )  # fmt: skip
-        if self._producer is None:
-            raise RuntimeError("use BrokerEmitter as an async context manager")
-        await self._producer.send_and_wait(EVENTS_RECEIVED.name, json.dumps(body).encode())
-        return str(body["messageId"])
+    async def track(self, name: str, *, properties: Properties | None = None, **about: Unpack[About]) -> str:
+        """Send something that happened."""
+        return await self._send(events.track(name, properties, **about))
+
+    async def identify(self, *, traits: Properties | None = None, **about: Unpack[About]) -> str:
+        """Say who somebody is."""
+        return await self._send(events.identify(traits, **about))
+
+    async def consent(self, choices: Mapping[str, bool], **about: Unpack[About]) -> str:
+        """Pass on what a person allows, by category: {"Analytics": True}."""
+        return await self._send(events.consent(choices, **about))
 
     async def __aenter__(self) -> Self:
         from aiokafka import AIOKafkaProducer  # noqa: PLC0415  # an optional dependency
@@ -65,58 +56,17 @@ class BrokerEmitter:
     ) -> None:
         if self._producer is not None:
             await self._producer.stop()
+            self._producer = None
+
+    async def _send(self, body: Properties) -> str:
+        if self._producer is None:
+            raise RuntimeError("use BrokerEmitter as an async context manager")
+        value = json.dumps({**body, "writeKey": self._write_key}, allow_nan=False).encode()
+        await self._producer.send_and_wait(EVENTS_RECEIVED.name, value, key=key_of(body, self._write_key))
+        return str(body["messageId"])
 
 
-@dataclass(frozen=True, slots=True)
-class Flip:
-    """One person entered or left the segment."""
-
-    profile_id: UUID
-    change: MembershipChange
-    version: int
-    message: MembershipChanged
-
-    @property
-    def entered(self) -> bool:
-        """True when the person is in the segment now."""
-        return self.change.member
-
-
-async def subscribe(
-    segment: str, *, bootstrap: str, group: str, tenant: str | None = None, **options: Any
-) -> AsyncIterator[Flip]:
-    """Follow who enters and leaves a segment, for as long as you iterate.
-
-    A flip is committed when you ask for the next one: at least once, in the order of each person. Copies
-    (same person, version not higher) are dropped as far as this process remembers; keep `version` beside your
-    own data to drop them across restarts. A new group starts at the beginning of what is kept.
-    """
-    from aiokafka import AIOKafkaConsumer  # noqa: PLC0415  # an optional dependency
-
-    settings = {"enable_auto_commit": False, "auto_offset_reset": "earliest", **options}
-    consumer: AIOKafkaConsumer = AIOKafkaConsumer(
-        MEMBERSHIP_CHANGED.name, bootstrap_servers=bootstrap, group_id=group, **settings
-    )
-    seen: dict[UUID, int] = {}
-    await consumer.start()
-    try:
-        async for record in consumer:
-            if record.value is None:
-                continue
-            message = MembershipChanged.model_validate_json(record.value)
-            if tenant in (None, message.tenant) and message.version > seen.get(message.profile_id, 0):
-                remember(seen, message)
-                for change in message.changes:
-                    if change.segment == segment:
-                        yield Flip(message.profile_id, change, message.version, message)
-            await consumer.commit()
-    finally:
-        await consumer.stop()
-
-
-def remember(seen: dict[UUID, int], message: MembershipChanged) -> None:
-    """Note the newest version of a person; forget whoever has not moved for longest."""
-    seen.pop(message.profile_id, None)
-    seen[message.profile_id] = message.version
-    if len(seen) > REMEMBERED:
-        del seen[next(iter(seen))]
+def key_of(body: Properties, write_key: str) -> bytes:
+    """What keeps the events of a device in order, else those of a user: a keyed hash, for keys hold no ids."""
+    subject = f"device:{body['anonymousId']}" if "anonymousId" in body else f"user:{body['userId']}"
+    return hmac.new(write_key.encode(), subject.encode(), sha256).hexdigest()[:32].encode()

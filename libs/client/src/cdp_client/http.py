@@ -1,17 +1,18 @@
-"""Emit over HTTP. An event that `track` returned from is acknowledged by Kafka."""
+"""Emit over HTTP. An event that a call returned from is acknowledged by Kafka."""
 
 from __future__ import annotations
 
 import time
-from datetime import datetime
+from collections.abc import Mapping
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, Unpack
 
 import httpx
 
-from cdp_client.events import Properties, event
+from cdp_client import events
+from cdp_client.events import About, Properties
 
-RETRIED: Final = frozenset({408, 410, 429, 500, 502, 503, 504})
+RETRIED: Final = frozenset({408, 429, 500, 502, 503, 504})
 LONGEST_WAIT: Final = 30.0
 
 
@@ -23,49 +24,25 @@ class Emitter:
     """Sends one event a request and waits for its acknowledgement. A context manager; safe to share by threads.
 
     What the edge cannot take just now (429, 5xx, no connection) is tried again, honouring Retry-After, for at
-    most `patience` seconds; the message id stays the same, so a second copy counts once.
+    most `patience` seconds; the message id stays the same, so a second copy counts once. Every call returns
+    the message id and raises EmitError, or ValueError for what is no event.
     """
 
     def __init__(self, url: str, write_key: str, *, patience: float = 60) -> None:
         self._http = httpx.Client(base_url=url, auth=(write_key, ""), timeout=15)
         self._patience = patience
 
-    def track(
-        self,
-        name: str,
-        *,
-        user_id: str | None = None,
-        anonymous_id: str | None = None,
-        properties: Properties | None = None,
-        context: Properties | None = None,
-        message_id: str | None = None,
-        timestamp: datetime | None = None,
-    ) -> str:
-        """Send something that happened; returns its message id. Raises EmitError."""
-        return self._send(
-            event(
-                "track", user_id=user_id, anonymous_id=anonymous_id, message_id=message_id, timestamp=timestamp,
-                event=name, properties=properties, context=context,
-            )
-        )  # fmt: skip
+    def track(self, name: str, *, properties: Properties | None = None, **about: Unpack[About]) -> str:
+        """Send something that happened."""
+        return self._send(events.track(name, properties, **about))
 
-    def identify(
-        self,
-        *,
-        user_id: str | None = None,
-        anonymous_id: str | None = None,
-        traits: Properties | None = None,
-        context: Properties | None = None,
-        message_id: str | None = None,
-        timestamp: datetime | None = None,
-    ) -> str:
-        """Say who somebody is; returns the message id. Raises EmitError."""
-        return self._send(
-            event(
-                "identify", user_id=user_id, anonymous_id=anonymous_id, message_id=message_id,
-                timestamp=timestamp, traits=traits, context=context,
-            )
-        )  # fmt: skip
+    def identify(self, *, traits: Properties | None = None, **about: Unpack[About]) -> str:
+        """Say who somebody is."""
+        return self._send(events.identify(traits, **about))
+
+    def consent(self, choices: Mapping[str, bool], **about: Unpack[About]) -> str:
+        """Pass on what a person allows, by category: {"Analytics": True}."""
+        return self._send(events.consent(choices, **about))
 
     def close(self) -> None:
         """Let go of the connection."""
