@@ -76,6 +76,7 @@ class Harness(Protocol):
     topics: Topics
 
     async def run(self, *stages: Stage[Any]) -> None: ...
+    async def join(self, *stages: Stage[Any]) -> None: ...
     async def publish(self, *orders: Order) -> None: ...
     async def publish_raw(self, value: bytes, headers: tuple[tuple[str, bytes], ...] = ()) -> None: ...
     async def settle(self) -> None: ...
@@ -99,6 +100,9 @@ class BusHarness:
 
     async def run(self, *stages: Stage[Any]) -> None:
         self.bus.attach(ROLE, stages)
+
+    async def join(self, *stages: Stage[Any]) -> None:
+        raise NotImplementedError("the bus runs one instance of a group")
 
     async def publish(self, *orders: Order) -> None:
         await self.bus.publish(self.topics.orders, *orders)
@@ -144,6 +148,7 @@ class WireHarness:
         self.role: Role | None = None
         self._serving: asyncio.Task[None] | None = None
         self._ended = asyncio.Event()
+        self._others: list[tuple[asyncio.Task[None], asyncio.Event]] = []
         self._admin = AIOKafkaAdminClient(**client_options(settings))
 
     async def open(self) -> None:
@@ -161,6 +166,13 @@ class WireHarness:
         self.role = role(ROLE, kafka=self.settings, stages=stages, patience=PATIENCE)
         started, self._ended = asyncio.Event(), asyncio.Event()
         self._serving = asyncio.create_task(self._serve(self.role, started, self._ended))
+        await started.wait()
+
+    async def join(self, *stages: Stage[Any]) -> None:
+        """A second instance of the role, beside the first."""
+        started, ended = asyncio.Event(), asyncio.Event()
+        other = role(ROLE, kafka=self.settings, stages=stages, patience=PATIENCE)
+        self._others.append((asyncio.create_task(self._serve(other, started, ended)), ended))
         await started.wait()
 
     async def publish(self, *orders: Order) -> None:
@@ -195,6 +207,10 @@ class WireHarness:
 
     async def stop(self) -> None:
         self._ended.set()
+        for task, ended in self._others:
+            ended.set()
+            await task
+        self._others.clear()
         if self._serving:
             await self._serving
 
