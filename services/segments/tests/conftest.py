@@ -15,12 +15,13 @@ from cdp_contracts.definitions_v1 import SegmentDefined
 from cdp_contracts.events_v1 import Event
 from cdp_contracts.profiles_v1 import ProfileUpdated
 from cdp_contracts.topics import MEMBERSHIP_CHANGED, PROFILES_UPDATED, SEGMENTS_DEFINED
+from cdp_runtime.records import MemoryRecords
 from cdp_segments.catalogs import Catalogs
 from cdp_segments.domain.catalog import Catalog, compile_segment
 from cdp_segments.domain.person import Person, person_id
 from cdp_segments.handlers import stages
-from cdp_segments.store import MemoryPersonStore
-from cdp_segments.timers import MemoryTimers
+from cdp_segments.store import MemoryPersonStore, PersonStore
+from cdp_segments.timers import MemoryTimers, Timers
 from cdp_testkit import Crash, LocalBus
 from pydantic import TypeAdapter
 
@@ -86,19 +87,17 @@ class Fuse:
             raise Crash
 
 
-class FusedStore(MemoryPersonStore):
-    """A store whose writes are steps: the evaluator may be killed before each, and after."""
+class FusedRecords(MemoryRecords[Person]):
+    """Records whose writes are steps: the evaluator may be killed before each, and after."""
 
     def __init__(self, fuse: Fuse) -> None:
-        super().__init__()
-        self.records.save = self._save_by_steps
-        self._write = type(self.records).save
+        super().__init__(Person)
         self._fuse = fuse
 
-    async def _save_by_steps(self, people: Mapping[str, Person]) -> None:
+    async def save(self, people: Mapping[str, Person]) -> None:
         for record in [record for record in people.values() if record.changed]:
             self._fuse.step()
-            await self._write(self.records, {record.id: record})
+            await super().save({record.id: record})
         self._fuse.step()
 
 
@@ -122,13 +121,15 @@ class FusedTimers(MemoryTimers):
 class Evaluator:
     """The evaluator on a bus of its own."""
 
-    def __init__(self, make) -> None:
+    def __init__(self, make: Make, people: PersonStore | None = None, timers: Timers | None = None) -> None:
         self.make = make
         self.fuse = Fuse()
         self.bus = LocalBus()
         self.bus.script = self.fuse.step
-        self.people = FusedStore(self.fuse)
-        self.timers = FusedTimers(self.fuse)
+        memory = MemoryPersonStore()
+        memory.records = FusedRecords(self.fuse)
+        self.people = people or memory
+        self.timers = timers or FusedTimers(self.fuse)
         catalogs = Catalogs()
         self.bus.attach("segments-evaluator", stages(catalogs, self.people, self.timers), [catalogs.table])
 
@@ -185,14 +186,14 @@ async def evaluator(make: Make) -> Evaluator:
 
 
 @pytest.fixture
-def fresh(make: Make) -> Callable[[], Awaitable[Evaluator]]:
+def fresh(make: Make) -> Callable[..., Awaitable[Evaluator]]:
     """Makes as many of those as one likes."""
     return partial(shop, make)
 
 
-async def shop(make: Make) -> Evaluator:
+async def shop(make: Make, people: PersonStore | None = None, timers: Timers | None = None) -> Evaluator:
     viewed = {"kind": "count", "event": "view"}
-    evaluator = Evaluator(make)
+    evaluator = Evaluator(make, people, timers)
     await evaluator.define(
         make.segment("viewed-twice", **viewed, n=2),
         make.segment("active", **viewed, window={"kind": "sliding", "seconds": 5}),

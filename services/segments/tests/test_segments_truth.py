@@ -6,6 +6,7 @@ history, after every step of a random life: late and repeated events, traits, th
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid5
@@ -33,7 +34,7 @@ from cdp_segments.domain.catalog import Catalog, compile_segment
 from cdp_segments.domain.engine import react, release, wake
 from cdp_segments.domain.person import Person, person_id
 from cdp_segments.domain.reference import Happening, History, holds
-from cdp_segments.domain.telling import Delivery, acknowledge, forget_acknowledged, moment_of
+from cdp_segments.domain.telling import Delivery, acknowledge, forget_acknowledged, milliseconds_of, moment_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -151,7 +152,7 @@ class Life:
             case "reload":
                 self.people = {i: reloaded(person) for i, person in self.people.items()}
         for person in self.people.values():
-            self.told += wake(person, self.now, self.catalog)
+            self._hear(wake(person, self.now, self.catalog))
             acknowledge(person)
 
     def _happen(self, addressed: UUID, step: Step) -> None:
@@ -187,8 +188,21 @@ class Life:
     def _deliver(self, update: ProfileUpdated) -> None:
         self.offset += 1
         delivery = Delivery(partition=0, offset=self.offset, at=self.now)
-        self.told += react(self.people, update, delivery, self.catalog)
+        self._hear(react(self.people, update, delivery, self.catalog))
         release(self.people.values())
+
+    def _hear(self, messages: Iterable[MembershipChanged]) -> None:
+        """Whatever is foreseen must be the first moment at which the condition no longer holds."""
+        for message in messages:
+            if message in self.told:
+                continue
+            self.told.append(message)
+            history = History(self.happenings.get(home := record(message.profile_id), ()), self.traits[home])
+            for name, membership in message.memberships.items():
+                if membership.expires_at and message.computed_at == moment_of(self.now):
+                    when = self.catalog.segments[name].definition.when
+                    ends = milliseconds_of(membership.expires_at)
+                    assert [holds(when, history, ends - 1), holds(when, history, ends)] == [True, False]
 
     def expected(self, segment: SegmentDefined) -> dict[str, bool]:
         return {
