@@ -1,6 +1,6 @@
 # Every target does its own set-up. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test check local contracts format lint types bench clean
+.PHONY: help setup demo up down test check local contracts format lint types bench containers clean
 SHELL := /bin/bash
 BIN := .venv/bin
 export PYTHONWARNINGS ?=
@@ -49,6 +49,9 @@ bench: ## measure, beside peers, in one run; writes build/bench.json
 	@libs/devstack/bin/bootstrap --group bench
 	@$(BIN)/python -m cdp_devstack.install
 	@$(BIN)/python -m tests.bench
+
+containers: setup ## build the images, bring the compose file up, replay against it while roles die (needs Docker)
+	@$(BIN)/python -m tests.containers.run
 
 clean: ## remove what was built here (not the caches of downloads)
 	@rm -rf .venv .uv build .run .mypy_cache .ruff_cache .pytest_cache
