@@ -64,7 +64,7 @@ def read(file: Path) -> Loaded:
     topic = KINDS[file.parent.name]
     try:
         definition = topic.model.model_validate(yaml.safe_load(file.read_text()), extra="forbid")
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise BadDefinition(f"{file}: not YAML: {error}") from None
     except ValidationError as error:
         raise BadDefinition("\n".join(f"{file}: {fault}" for fault in explain(error))) from None

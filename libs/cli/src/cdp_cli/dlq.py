@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 import typer
 from cdp_contracts import failures_v1
-from cdp_contracts.topics import dead_letter_topics
+from cdp_contracts.topics import TOPICS, dead_letter_topics
 from cdp_runtime.kafka_client import KafkaProducer
 from cdp_runtime.settings import KafkaSettings
 
@@ -18,19 +18,17 @@ app: Final = typer.Typer(no_args_is_help=True, help=__doc__)
 
 TOPIC: Final = typer.Argument(help="a dead-letter topic, or part of its name; default: all")
 SOURCE: Final = (failures_v1.SOURCE_TOPIC, failures_v1.SOURCE_PARTITION, failures_v1.SOURCE_OFFSET)
+KNOWN: Final = frozenset(topic.name for topic in TOPICS)
 REASON: Final = typer.Option("--reason", help="only letters whose reason contains this")
 
 
 @app.command("list")
 def list_letters(topic: Annotated[str, TOPIC] = "") -> None:
     """Count the dead letters by topic and reason."""
-    totals: Counter[tuple[str, str]] = Counter()
-    for name in matching(topic):
-        for letter in collect(name, ""):
-            totals[name, letter.said.get(failures_v1.REASON, "?")] += 1
+    totals = Counter((letter.record.topic, letter.said[failures_v1.REASON]) for letter in collect(topic, ""))
     for (name, reason), count in sorted(totals.items()):
         typer.echo(f"{count:>7}  {name}  {reason}")
-    typer.echo(f"{sum(totals.values())} dead letters")
+    typer.echo(f"{totals.total()} dead letters")
 
 
 @app.command()
@@ -40,14 +38,13 @@ def show(
     personal: Annotated[bool, typer.Option("--personal", help="show the bytes too")] = False,
 ) -> None:
     """Print each letter: its place, its reason, where it came from; its bytes only on demand."""
-    for name in matching(topic):
-        for letter in collect(name, reason):
-            said = letter.said
-            source = " ".join(said[part] for part in SOURCE)
-            reason_at = f"{said[failures_v1.REASON]} at {said[failures_v1.FAILED_AT]}"
-            typer.echo(f"{name} {letter.place}  {reason_at}  from {source}")
-            if personal:
-                typer.echo(f"  {letter.record.value!r}")
+    for letter in collect(topic, reason):
+        said = letter.said
+        source = " ".join(said[part] for part in SOURCE)
+        reason_at = f"{said[failures_v1.REASON]} at {said[failures_v1.FAILED_AT]}"
+        typer.echo(f"{letter.record.topic} {letter.place}  {reason_at}  from {source}")
+        if personal:
+            typer.echo(f"  {letter.record.value!r}")
 
 
 @app.command()
@@ -57,7 +54,7 @@ def replay(topic: Annotated[str, TOPIC], reason: Annotated[str, REASON] = "") ->
     Safe twice: ids stay as they were, so what was applied before is not applied again. Order against
     messages that went on meanwhile is not restored.
     """
-    chosen = [letter for name in matching(topic) for letter in collect(name, reason)]
+    chosen = [letter for letter in collect(topic, reason) if letter.said[failures_v1.SOURCE_TOPIC] in KNOWN]
     asyncio.run(_send(chosen))
     typer.echo(f"{len(chosen)} letters replayed")
 
@@ -80,10 +77,10 @@ def matching(topic: str) -> list[str]:
 
 
 def collect(topic: str, reason: str) -> list[Letter]:
-    """The letters of a topic with that reason."""
+    """The letters of the topics that a person means, with that reason, topic by topic."""
 
     async def read() -> list[Letter]:
-        found = [letter async for letter in letters(KafkaSettings(), topic)]
-        return [letter for letter in found if reason in letter.said.get(failures_v1.REASON, "")]
+        found = [letter async for letter in letters(KafkaSettings(), matching(topic))]
+        return [letter for letter in found if reason in letter.said[failures_v1.REASON]]
 
-    return asyncio.run(read())
+    return sorted(asyncio.run(read()), key=lambda letter: letter.record.topic)

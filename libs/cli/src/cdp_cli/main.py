@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from pathlib import Path
 from typing import Annotated, Final
 
 import httpx
 import typer
+from aiokafka.errors import KafkaError
 from cdp_contracts.topics import topic_named
+from cdp_runtime.failures import Away
 from cdp_runtime.kafka_client import KafkaProducer
 from cdp_runtime.settings import KafkaSettings
+from pydantic import ValidationError
 
 from cdp_cli import definitions, dlq, tail, topics
 
@@ -90,7 +92,7 @@ def tail_topic(
         asyncio.run(
             tail.tail(KafkaSettings(), topic, from_beginning=from_beginning, limit=limit, personal=personal)
         )
-    except tail.NoSuchTopic as error:
+    except LookupError as error:
         fail(str(error))
     except KeyboardInterrupt:
         raise typer.Exit from None
@@ -155,5 +157,18 @@ def fail(message: str) -> None:
     raise typer.Exit(2)
 
 
+def run() -> None:
+    """The command. What it needs and cannot reach, or is not told, is said in a line, without a traceback."""
+    try:
+        app(prog_name="cdp")
+    except (Away, KafkaError, ConnectionError):
+        typer.echo(f"Kafka at {KafkaSettings().bootstrap} (CDP_KAFKA_BOOTSTRAP) does not answer", err=True)
+        raise SystemExit(2) from None
+    except ValidationError as error:
+        for line in definitions.explain(error):
+            typer.echo(f"environment: {line}", err=True)
+        raise SystemExit(2) from None
+
+
 if __name__ == "__main__":
-    app(prog_name=os.environ.get("CDP_PROG", "cdp"))
+    run()

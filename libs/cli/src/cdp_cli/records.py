@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -34,50 +34,57 @@ class Letter:
 
 @asynccontextmanager
 async def reader(
-    settings: KafkaSettings, topic: str
+    settings: KafkaSettings, topics: Sequence[str]
 ) -> AsyncIterator[tuple[AIOKafkaConsumer, list[TopicPartition]]]:
-    """A consumer without a group, assigned to every partition of the topic; none if it does not exist."""
+    """A consumer without a group, assigned to every partition of the topics; those that do not exist have none."""
     consumer = AIOKafkaConsumer(**client_options(settings), enable_auto_commit=False)
-    await consumer.start()
     try:
+        await consumer.start()
         await consumer._client.force_metadata_update()  # noqa: SLF001  # aiokafka has no public refresh
-        partitions = [TopicPartition(topic, n) for n in sorted(consumer.partitions_for_topic(topic) or ())]
-        if partitions:
-            consumer.assign(partitions)
+        partitions = [TopicPartition(t, n) for t in topics for n in sorted(consumer.partitions_for_topic(t) or ())]
+        consumer.assign(partitions)
         yield consumer, partitions
     finally:
         await consumer.stop()
 
 
-async def read_to_end(settings: KafkaSettings, topic: str) -> AsyncIterator[Incoming]:
-    """Every record that is in the topic now."""
-    async with reader(settings, topic) as (consumer, partitions):
+async def read_to_end(settings: KafkaSettings, topics: Sequence[str]) -> AsyncIterator[Incoming]:
+    """Every record that is in the topics now.
+
+    Up to the ends that the broker tells, and on until nothing more comes: some tell them too low.
+    """
+    async with reader(settings, topics) as (consumer, partitions):
         if not partitions:
             return
         await consumer.seek_to_beginning(*partitions)
         ends = await consumer.end_offsets(partitions)
-        while [tp for tp in partitions if await consumer.position(tp) < ends[tp]]:
+        behind, fetched = True, True
+        while behind or fetched:
+            fetched = False
+            for records in (await consumer.getmany(timeout_ms=POLL_MS)).values():
+                for record in records:
+                    fetched = True
+                    yield incoming(record)
+            behind = any([await consumer.position(tp) < ends[tp] for tp in partitions])
+
+
+async def follow(settings: KafkaSettings, topic: str, *, from_beginning: bool) -> AsyncGenerator[Incoming, None]:
+    """Records as they come, for as long as somebody listens; LookupError if there is no such topic."""
+    async with reader(settings, [topic]) as (consumer, partitions):
+        if not partitions:
+            raise LookupError(f"{topic} does not exist on this broker; `cdp topics apply` creates it")
+        await (consumer.seek_to_beginning if from_beginning else consumer.seek_to_end)(*partitions)
+        while True:
             for records in (await consumer.getmany(timeout_ms=POLL_MS)).values():
                 for record in records:
                     yield incoming(record)
 
 
-async def follow(settings: KafkaSettings, topic: str, *, from_beginning: bool) -> AsyncIterator[Incoming]:
-    """Records as they come, for as long as somebody listens."""
-    async with reader(settings, topic) as (consumer, partitions):
-        if partitions:
-            await (consumer.seek_to_beginning if from_beginning else consumer.seek_to_end)(*partitions)
-        while partitions:
-            for records in (await consumer.getmany(timeout_ms=POLL_MS)).values():
-                for record in records:
-                    yield incoming(record)
-
-
-async def letters(settings: KafkaSettings, topic: str) -> AsyncIterator[Letter]:
-    """Every dead letter of a topic."""
-    async for record in read_to_end(settings, topic):
+async def letters(settings: KafkaSettings, topics: Sequence[str]) -> AsyncIterator[Letter]:
+    """Every dead letter of these topics."""
+    async for record in read_to_end(settings, topics):
         said: dict[str, Any] = {name: value.decode("utf-8", "replace") for name, value in record.headers}
-        yield Letter(record, {name: said[name] for name in failures_v1.DEAD_LETTER_HEADERS if name in said})
+        yield Letter(record, {name: said.get(name, "?") for name in failures_v1.DEAD_LETTER_HEADERS})
 
 
 def replayed(letter: Letter) -> Outgoing:

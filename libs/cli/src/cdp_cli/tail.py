@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import aclosing
 
 import typer
 from cdp_contracts.envelope import Contract
@@ -39,11 +40,12 @@ async def tail(settings: KafkaSettings, name: str, *, from_beginning: bool, limi
     """Print each record as one line; of personal topics only what names nobody, unless asked for."""
     topic = find(name)
     seen = 0
-    async for record in follow(settings, topic.name, from_beginning=from_beginning):
-        typer.echo(line(record, personal=personal or not topic.personal))
-        seen += 1
-        if limit and seen >= limit:
-            return
+    async with aclosing(follow(settings, topic.name, from_beginning=from_beginning)) as records:
+        async for record in records:
+            typer.echo(line(record, personal=personal or not topic.personal))
+            seen += 1
+            if limit and seen >= limit:
+                return
 
 
 def line(record: Incoming, *, personal: bool) -> str:

@@ -1,0 +1,102 @@
+"""What the command says without any server: help, schemas, and what is missing."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime
+
+import pytest
+from cdp_cli import tail
+from cdp_cli.main import app
+from cdp_cli.records import Letter, replayed
+from cdp_contracts import failures_v1
+from cdp_contracts.topics import EVENTS_RECEIVED, TOPICS
+from cdp_runtime.transport import Incoming
+from typer.testing import CliRunner
+
+NOON = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
+COMMANDS = ("apply", "topics", "tail", "profile", "explain", "dlq", "schemas")
+
+
+def said(*arguments: str, code: int = 0) -> str:
+    """What the command prints."""
+    outcome = CliRunner().invoke(app, list(arguments))
+    assert outcome.exit_code == code, outcome.output
+    return outcome.output
+
+
+def record(value: bytes, headers: tuple[tuple[str, bytes], ...] = ()) -> Incoming:
+    return Incoming("t", 0, 1, NOON, b"k", value, headers)
+
+
+def test_help_names_every_command() -> None:
+    text = said("--help")
+    assert [command for command in COMMANDS if command not in text] == []
+
+
+def test_schemas_are_listed_and_shown() -> None:
+    assert [topic.name for topic in TOPICS if topic.name not in said("schemas", "list")] == []
+    schema = json.loads(said("schemas", "show", "cdp.events.withheld.v1"))
+    assert schema["title"] == "EventWithheld"
+    assert "no topic is called nothing" in said("schemas", "show", "nothing", code=2)
+
+
+def test_a_topic_is_found_by_part_of_its_name_if_only_one_has_it() -> None:
+    assert tail.find("membership").name == "cdp.segments.membership-changed.v1"
+    assert tail.find("cdp.identities.merged.v1").name == "cdp.identities.merged.v1"
+    with pytest.raises(tail.NoSuchTopic, match=r"events: one of cdp\.events\.received\.v1, "):
+        tail.find("events")
+    assert "nothing: one of" in said("tail", "nothing", code=2)
+
+
+def test_personal_data_is_shown_on_demand_only() -> None:
+    one = record(b'{"tenant": "demo", "message_id": "m", "event": {"user_id": "jane"}, "absorbed": null}')
+    assert json.loads(tail.line(one, personal=False)) == {"tenant": "demo", "message_id": "m", "event": "…"}
+    assert "jane" in tail.line(one, personal=True)
+    assert tail.line(record(b"\xffjane"), personal=False) == '"5 bytes that are not JSON"'
+
+
+def test_a_letter_goes_back_as_it_came_and_keeps_its_first_place() -> None:
+    headers = (
+        ("traceparent", b"00-1"),
+        (failures_v1.REASON, b"KeyError"),
+        (failures_v1.SOURCE_TOPIC, EVENTS_RECEIVED.name.encode()),
+        (failures_v1.SOURCE_PARTITION, b"3"),
+        (failures_v1.SOURCE_OFFSET, b"41"),
+    )
+    letter = Letter(record(b"{}", headers), {failures_v1.SOURCE_TOPIC: EVENTS_RECEIVED.name})
+    back = replayed(letter)
+    assert (back.topic, back.key, back.value) == (EVENTS_RECEIVED.name, b"k", b"{}")
+    assert back.headers == (headers[0], *headers[2:])
+
+
+def test_an_unknown_dead_letter_topic_is_named() -> None:
+    assert "no dead-letter topic is called nothing" in said("dlq", "list", "nothing", code=2)
+
+
+@pytest.mark.parametrize(
+    ("environment", "message"),
+    [
+        ({"CDP_KAFKA_BOOTSTRAP": "127.0.0.1:9"}, "Kafka at 127.0.0.1:9 (CDP_KAFKA_BOOTSTRAP) does not answer"),
+        ({"CDP_KAFKA_SECURITY_PROTOCOL": "HTTP"}, "environment: security_protocol: Input should be"),
+    ],
+)
+@pytest.mark.parametrize("command", [["topics", "plan"], ["dlq", "list"], ["tail", "withheld"]])
+def test_what_is_missing_is_said_in_a_line(
+    command: list[str], environment: dict[str, str], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    done = subprocess.run(
+        [sys.executable, "-m", "cdp_cli.main", *command], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_unreachable_read_api_is_said_in_a_line() -> None:
+    text = said("profile", "user_id=jane", "--url", "http://127.0.0.1:9", "--token", "t", code=2)
+    assert "http://127.0.0.1:9/v1/profiles: ConnectError" in text

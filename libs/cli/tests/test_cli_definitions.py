@@ -1,0 +1,98 @@
+"""Definitions are checked as a whole before any is written, and a fault names file, place and rule."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from cdp_cli import definitions
+from cdp_contracts.topics import SEGMENTS_DEFINED
+from cdp_runtime.transport import Outgoing
+from cdp_testkit import LocalBus
+
+REPOSITORY = Path(__file__).parents[3]
+SEGMENT = """
+tenant: demo
+name: vip
+title: VIP
+when: {kind: count, event: Order Completed, op: ">=", n: 3}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "segments").mkdir()
+    (tmp_path / "segments" / "vip.yaml").write_text(SEGMENT)
+    return tmp_path
+
+
+class BusProducer:
+    """The producer port on the bus."""
+
+    def __init__(self, bus: LocalBus) -> None:
+        self._bus = bus
+
+    async def send(self, records: list[Outgoing]) -> None:
+        for record in records:
+            self._bus.write(record)
+
+
+def test_the_definitions_of_this_repository_are_good() -> None:
+    loaded = definitions.load(REPOSITORY / "infra" / "definitions")
+    assert {one.topic.name.split(".")[1] for one in loaded} == {
+        "sources",
+        "tracking-plans",
+        "policies",
+        "segments",
+    }
+
+
+async def test_they_are_written_under_their_id(folder: Path) -> None:
+    bus = LocalBus()
+    await definitions.apply(definitions.load(folder), BusProducer(bus))
+    (record,) = bus.raw(SEGMENTS_DEFINED.name)
+    (message,) = bus.messages(SEGMENTS_DEFINED)
+    assert record.key == b"demo/vip"
+    assert message.when.kind == "count"
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (SEGMENT.replace("op:", "opp:"), "when/count/opp: Extra inputs are not permitted"),
+        (SEGMENT.replace("n: 3", "n: -1"), "when/count/n: Input should be greater than or equal to 0"),
+        (SEGMENT.replace("name: vip", "name: VIP!"), "name: String should match pattern"),
+        (SEGMENT.replace("title: VIP", ""), "title: Field required"),
+        ("tenant: [", "not YAML"),
+        ("just words", "(the whole file): Input should be a valid dictionary"),
+        ("\xff", "not YAML"),
+    ],
+)
+def test_a_bad_file_is_named_with_place_and_rule(folder: Path, text: str, fault: str) -> None:
+    bad = folder / "segments" / "bad.yaml"
+    bad.write_bytes(text.encode("latin-1"))
+    with pytest.raises(definitions.BadDefinition) as failure:
+        definitions.load(folder)
+    assert str(failure.value).startswith(f"{bad}: ")
+    assert fault in str(failure.value)
+
+
+def test_all_faults_are_told_at_once(folder: Path) -> None:
+    for name in ("a", "b"):
+        (folder / "segments" / f"{name}.yaml").write_text("tenant: demo")
+    with pytest.raises(definitions.BadDefinition) as failure:
+        definitions.load(folder)
+    assert {line.split(": ")[0] for line in str(failure.value).splitlines()} == {
+        str(folder / "segments" / f"{name}.yaml") for name in ("a", "b")
+    }
+
+
+def test_two_files_must_not_define_the_same(folder: Path) -> None:
+    (folder / "segments" / "again.yaml").write_text(SEGMENT)
+    with pytest.raises(definitions.BadDefinition, match=r"demo/vip is defined in .*again\.yaml already"):
+        definitions.load(folder)
+
+
+def test_an_empty_folder_is_a_mistake(tmp_path: Path) -> None:
+    with pytest.raises(definitions.BadDefinition, match="no definitions below"):
+        definitions.load(tmp_path)

@@ -1,0 +1,129 @@
+"""The command against a running platform."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from cdp_cli.main import app
+from cdp_client import Emitter
+from cdp_contracts.topics import EVENTS_RECEIVED
+from cdp_devstack.platform import READ_TOKEN, WRITE_KEY, environment_for
+from cdp_devstack.running import Running
+from cdp_runtime.kafka_client import KafkaProducer
+from cdp_runtime.transport import Outgoing
+from typer.testing import CliRunner
+
+pytestmark = pytest.mark.wire
+
+REPOSITORY = Path(__file__).parents[3]
+ALLOWED = {"consent": {"categoryPreferences": {"Analytics": True}}}
+DEADLINE = 60
+DEAD = "cdp.events.received.v1.collector.dlq"
+
+
+@pytest.fixture
+def cdp(live: Running, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Runs the command as `source .run/env` sets a shell up; returns what it prints."""
+    for name, value in {
+        **environment_for(live.stack),
+        "CDP_PROFILES_URL": live.url("profiles-http"),
+        "CDP_SEGMENTS_URL": live.url("segments-http"),
+        "CDP_READ_TOKEN": READ_TOKEN,
+    }.items():
+        monkeypatch.setenv(name, value)
+
+    def run(*arguments: str, code: int = 0) -> str:
+        outcome = CliRunner().invoke(app, list(arguments))
+        assert outcome.exit_code == code, outcome.output
+        return outcome.output
+
+    return run
+
+
+def eventually(what: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + DEADLINE
+    while not what():
+        assert time.monotonic() < deadline, "it did not come about"
+        time.sleep(0.3)
+
+
+def visit(live: Running, device: str, views: int = 3) -> None:
+    """Somebody looks at products."""
+    with Emitter(live.url("collector-http"), WRITE_KEY) as emitter:
+        for _ in range(views):
+            emitter.track("Product Viewed", anonymous_id=device, context=ALLOWED)
+
+
+def test_topics_and_definitions_are_applied_again_without_harm(cdp: Callable[..., str]) -> None:
+    assert cdp("topics", "plan").splitlines()[-1].endswith(" there, 0 missing, 0 differing")
+    assert cdp("topics", "apply").splitlines()[-1].endswith(" there, 0 created, 0 differing")
+    applied = cdp("apply", str(REPOSITORY / "infra" / "definitions"))
+    assert "cdp.segments.defined.v1  demo/engaged-shoppers  version 1" in applied
+
+
+def test_nothing_is_written_if_any_definition_is_bad(cdp: Callable[..., str], tmp_path: Path) -> None:
+    (tmp_path / "segments").mkdir()
+    (tmp_path / "segments" / "bad.yaml").write_text("tenant: demo")
+    assert "bad.yaml: name: Field required" in cdp("apply", str(tmp_path), code=2)
+
+
+def test_a_person_is_found_and_a_segment_explained(live: Running, cdp: Callable[..., str]) -> None:
+    device = f"cli-{uuid4().hex[:8]}"
+    visit(live, device)
+
+    def told(*arguments: str) -> dict[str, object]:
+        outcome = CliRunner().invoke(app, list(arguments))
+        return json.loads(outcome.output) if outcome.exit_code == 0 else {}
+
+    eventually(lambda: told("profile", f"anonymous_id={device}").get("counters") == {"Product Viewed": 3})
+    profile = told("profile", f"anonymous_id={device}")
+    profile_id = str(profile["id"])
+    assert told("profile", profile_id) == profile
+    eventually(lambda: told("explain", "third-view", profile_id).get("member") is True)
+    assert "404: " in cdp("profile", "anonymous_id=nobody", code=2)
+    assert "404: no segment has this name" in cdp("explain", "no-such-segment", profile_id, code=2)
+
+
+def test_a_wrong_token_is_said(cdp: Callable[..., str]) -> None:
+    assert "401: " in cdp("profile", "user_id=ada", "--token", "wrong", code=2)
+
+
+def test_a_topic_is_followed_and_personal_data_is_hidden(live: Running, cdp: Callable[..., str]) -> None:
+    device = f"cli-{uuid4().hex[:8]}"
+    visit(live, device, views=1)
+    hidden = cdp("tail", "events.validated", "--from-beginning", "--limit", "1")
+    assert json.loads(hidden)["event"] == "…"
+    shown = cdp("tail", "events.validated", "--from-beginning", "--limit", "1", "--personal")
+    assert json.loads(shown)["event"]["type"]
+
+
+async def put(live: Running, value: bytes) -> None:
+    """Bytes on the topic that anybody may write to."""
+    producer = KafkaProducer(live.kafka)
+    await producer.send([Outgoing(EVENTS_RECEIVED.name, None, value)])
+    await producer.close()
+
+
+def test_dead_letters_are_listed_shown_and_replayed(live: Running, cdp: Callable[..., str]) -> None:
+    asyncio.run(put(live, b"no event of the command"))
+
+    def shown() -> int:
+        return cdp("dlq", "show", "events.received", "--personal").count("b'no event of the command'")
+
+    eventually(lambda: shown() > 0)
+    before = shown()
+    listed = cdp("dlq", "list")
+    assert f"{DEAD}  json_invalid at /" in listed
+    text = cdp("dlq", "show", "events.received", "--reason", "json_invalid")
+    assert f"{DEAD} 0:" in text
+    assert "from cdp.events.received.v1 " in text
+    assert "no event of the command" not in text
+    assert cdp("dlq", "replay", "events.received", "--reason", "no such reason") == "0 letters replayed\n"
+    assert " letters replayed" in cdp("dlq", "replay", "events.received", "--reason", "json_invalid")
+    eventually(lambda: shown() == 2 * before)
