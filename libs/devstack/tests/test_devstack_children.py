@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from cdp_devstack.servers import Child, free_port
 from cdp_devstack.servers.guard import alive
+from cdp_devstack.servers.local import new_cluster_id
 from cdp_devstack.servers.ports import HOST, RANGE_FILE, listens
 
 SLEEP = "import time; time.sleep(60)"
@@ -130,3 +131,11 @@ def test_a_port_belongs_to_the_process_that_listens_on_it(run: Callable[[str], C
         assert listens(os.getpid(), port)
         assert not listens(other.pid, port)
         assert not listens(os.getpid(), port + 1)
+
+
+def test_a_cluster_id_can_stand_on_a_command_line() -> None:
+    drawn = {new_cluster_id() for _ in range(2_000)}
+
+    assert len(drawn) == 2_000
+    assert {len(identity) for identity in drawn} == {22}
+    assert not [identity for identity in drawn if identity.startswith("-")]

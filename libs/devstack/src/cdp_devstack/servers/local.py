@@ -53,7 +53,7 @@ class ApacheKafka(KafkaWire):
         self.folder.mkdir(parents=True, exist_ok=True)
         identity = self.folder / "cluster-id"
         if not identity.exists():
-            identity.write_text(base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("="))
+            identity.write_text(new_cluster_id())
         (self.folder / "log4j2.yaml").write_text(LOGGING)
         (self.folder / "server.properties").write_text(self._properties())
         if not (self.folder / "data" / "meta.properties").exists():
@@ -147,3 +147,8 @@ class RedisServer(RedisWire):
         if binary is None:
             raise ServerError(f"redis-server is not installed: {INSTALL}")
         return [str(binary), *self.options()]
+
+
+def new_cluster_id() -> str:
+    """A random id as Kafka writes them, 22 characters; without the hyphen that would make it an option."""
+    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "A")
