@@ -274,19 +274,3 @@ def test_somebody_new_enters_what_holds_of_anybody(make):
     story = Story(make, make.segment("unnamed", kind="trait", trait="name", op="missing"))
     (message,) = story.happens(make.event(1, "ann"))
     assert [(c.segment, c.cause) for c in message.changes] == [("unnamed", "event")]
-
-
-def test_a_filter_finds_its_events_among_many(make):
-    story = Story(
-        make,
-        *(
-            make.segment(f"s{n}", **count(where=[{"property": "sku.id", "op": "==", "value": n}]))
-            for n in range(100)
-        ),
-        make.segment("yes", **count(where=[{"property": "sku.id", "op": "==", "value": True}])),
-        make.segment("text", **count(where=[{"property": "sku.id", "op": "==", "value": "7"}])),
-    )
-    story.happens(make.event(1, "ann", sku={"id": 7}))
-    assert story.segments() == {"s7"}
-    assert len(story.catalog.matching(make.event(2, "ann", sku={"id": 7}).event)) == 1
-    assert story.catalog.matching(make.event(2, "ann", sku={"id": [7]}).event) == []

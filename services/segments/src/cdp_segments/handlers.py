@@ -15,6 +15,7 @@ from cdp_segments.catalogs import Catalogs
 from cdp_segments.domain.engine import involved, react, wake
 from cdp_segments.domain.person import Person
 from cdp_segments.domain.telling import Delivery, acknowledge, forget_acknowledged, milliseconds_of
+from cdp_segments.metrics import observe_lateness
 from cdp_segments.store import PersonStore
 from cdp_segments.timers import Alarm, Timers
 
@@ -38,6 +39,7 @@ async def fire_timers(tick: Tick, catalogs: Catalogs, people: PersonStore, timer
     until = {partition: milliseconds_of(mark) for partition, mark in tick.watermarks.items()}
     await refill(people, timers, until)
     due = await timers.due(until, DUE_A_PARTITION)
+    observe_lateness(due, milliseconds_of(tick.now))
     records = await people.load(alarm.id for alarm in due)
     for alarm in due:
         tick.emit(*wake(records[alarm.id], until[alarm.partition], catalogs.of(records[alarm.id].tenant)))
