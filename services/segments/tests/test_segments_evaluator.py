@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import pytest
 from cdp_contracts.topics import MEMBERSHIP_CHANGED
+from cdp_runtime.batch import Tick
+from cdp_segments.catalogs import Catalogs
+from cdp_segments.domain.telling import milliseconds_of
+from cdp_segments.handlers import fire_timers
 from cdp_testkit import Crash
 
 VIEWED = {"kind": "count", "event": "view", "op": ">=", "n": 1}
@@ -160,6 +164,15 @@ async def test_timers_survive_the_loss_of_the_queue(evaluator, make):
     evaluator.timers.flush()
     await evaluator.passes(5)
     assert all(evaluator.flips(f"p{n}")[1:] == [("active", False, "timer")] for n in range(30))
+
+
+async def test_a_queue_lost_behind_a_backlog_is_filled_up_to_the_clock(evaluator, make, noon):
+    await evaluator.happens(make.event(1, "ann"))
+    evaluator.timers.flush()
+    partition = evaluator.person("ann").partition
+    long_ago = Tick(noon, {partition: noon.replace(year=1970)}, [MEMBERSHIP_CHANGED])
+    await fire_timers(long_ago, Catalogs(), evaluator.people, evaluator.timers)
+    assert evaluator.timers.queues[partition] == {make.person_id("ann"): milliseconds_of(noon) + 5000}
 
 
 async def test_many_timers_fire_over_several_ticks(evaluator, make):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -21,7 +21,6 @@ from cdp_segments.timers import Alarm, Timers
 
 DUE_A_PARTITION: Final = 64
 REFILL_SECONDS: Final = 600
-REFILL_PAGE: Final = 1000
 
 
 async def evaluate(batch: Batch[ProfileUpdated], catalogs: Catalogs, people: PersonStore, timers: Timers) -> None:
@@ -37,7 +36,7 @@ async def evaluate(batch: Batch[ProfileUpdated], catalogs: Catalogs, people: Per
 async def fire_timers(tick: Tick, catalogs: Catalogs, people: PersonStore, timers: Timers) -> None:
     """Let the clock begin and end memberships; the timers move on once that is acknowledged. Safe twice."""
     until = {partition: milliseconds_of(mark) for partition, mark in tick.watermarks.items()}
-    await refill(people, timers, until)
+    await refill(people, timers, until, milliseconds_of(tick.now))
     due = await timers.due(until, DUE_A_PARTITION)
     observe_lateness(due, milliseconds_of(tick.now))
     records = await people.load(alarm.id for alarm in due)
@@ -57,14 +56,11 @@ async def move_on(
     await timers.move_on((alarm, records[alarm.id].wake_at) for alarm in fired)
 
 
-async def refill(people: PersonStore, timers: Timers, until: Mapping[int, int]) -> None:
-    """Build the queues anew from the store where they are not marked as filled, as far ahead as the mark lasts."""
-    for partition in await timers.unmarked(until):
-        horizon = until[partition] + 2 * REFILL_SECONDS * 1000
-        page = await people.alarms(partition, horizon, "", REFILL_PAGE)
-        while page:
+async def refill(people: PersonStore, timers: Timers, partitions: Iterable[int], now: int) -> None:
+    """Build queues that are not marked as filled from the store, farther ahead than the mark will last."""
+    for partition in await timers.unmarked(partitions):
+        async for page in people.alarms(partition, now + 2 * REFILL_SECONDS * 1000):
             await timers.set(page)
-            page = await people.alarms(partition, horizon, page[-1].id, REFILL_PAGE)
         await timers.mark(partition, REFILL_SECONDS)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from cdp_runtime.records import MemoryRecords, MongoRecords, Records, State
@@ -13,6 +13,7 @@ from cdp_segments.domain.engine import release
 from cdp_segments.domain.person import Person
 from cdp_segments.timers import Alarm
 
+PAGE: Final = 1000
 MEMBERS_INDEX: Final = "tenant_segment"
 ALARMS_INDEX: Final = "partition_wake_at"
 
@@ -51,8 +52,8 @@ class PersonStore(Protocol):
         """The people in a segment in the order of their ids, beyond one of them."""
         ...
 
-    async def alarms(self, partition: int, until: int, after: str, limit: int) -> Sequence[Alarm]:
-        """Whom the clock has to look at up to an instant, in the order of record ids, beyond one of them."""
+    def alarms(self, partition: int, until: int) -> AsyncIterator[Sequence[Alarm]]:
+        """Whom the clock has to look at up to an instant, page by page, in any order."""
         ...
 
     async def ping(self) -> None:
@@ -83,17 +84,10 @@ class MemoryPersonStore:
         found = [d for d in self._documents() if is_member(d, tenant, segment) and d["_id"] > f"{tenant}/{after}"]
         return [membership(document, segment) for document in found[:limit]]
 
-    async def alarms(self, partition: int, until: int, after: str, limit: int) -> Sequence[Alarm]:
+    async def alarms(self, partition: int, until: int) -> AsyncIterator[Sequence[Alarm]]:
         """See PersonStore."""
-        found = [
-            document
-            for document in self._documents()
-            if document["partition"] == partition
-            and document["wake_at"] is not None
-            and document["wake_at"] <= until
-            and document["_id"] > after
-        ]
-        return [alarm(document) for document in found[:limit]]
+        mine = (alarm(d) for d in self._documents() if d["partition"] == partition and d["wake_at"] is not None)
+        yield [alarm for alarm in mine if alarm.at <= until]
 
     async def ping(self) -> None:
         """See PersonStore."""
@@ -132,11 +126,16 @@ class MongoPersonStore:
         found = self.collection.find(query, {"members": 1}).sort("_id", 1).limit(limit)
         return [membership(document, segment) async for document in found]
 
-    async def alarms(self, partition: int, until: int, after: str, limit: int) -> Sequence[Alarm]:
+    async def alarms(self, partition: int, until: int) -> AsyncIterator[Sequence[Alarm]]:
         """See PersonStore."""
-        query = {"partition": partition, "wake_at": {"$lte": until}, "_id": {"$gt": after}}
-        found = self.collection.find(query, {"partition": 1, "wake_at": 1}).sort("_id", 1).limit(limit)
-        return [alarm(document) async for document in found]
+        query = {"partition": partition, "wake_at": {"$lte": until}}
+        page: list[Alarm] = []
+        async for document in self.collection.find(query, {"partition": 1, "wake_at": 1}).batch_size(PAGE):
+            page.append(alarm(document))
+            if len(page) == PAGE:
+                yield page
+                page = []
+        yield page
 
     async def migrate(self) -> None:
         """Make the indexes that `size`, `members` and `alarms` need. Idempotent."""
