@@ -16,10 +16,10 @@ from tests.bench.report import Row, spread
 
 SEGMENT: Final = "offer-seen"
 BATCH: Final = 10
-WARM_UP_SECONDS: Final = 10
-SECONDS: Final = 30
+WARM_UP_SECONDS: Final = 8
+SECONDS: Final = 20
 FIXED_RATE: Final = 500
-STEPS: Final = (750, 1000, 1250, 1500, 1750, 2000, 2500, 3000)
+STEPS: Final = (1000, 1250, 1500, 1750, 2000, 2500, 3000)
 BEHIND: Final = 2.0
 ROUNDS: Final = 3
 EDGE_SECONDS: Final = 8

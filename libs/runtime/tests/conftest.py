@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from cdp_devstack.platform import kafka_settings
 from cdp_devstack.servers import Stack
 from cdp_runtime.settings import KafkaSettings
 
@@ -37,9 +38,7 @@ def transport(request: pytest.FixtureRequest, stacks: dict[str, Stack]) -> Kafka
         return None
     if kind not in stacks:
         stacks[kind] = Stack.start(kind, only=("kafka",))
-    return KafkaSettings(
-        bootstrap=stacks[kind].kafka, idempotent=stacks[kind].idempotent_producer, send_seconds=3, drain_seconds=2
-    )
+    return kafka_settings(stacks[kind]).model_copy(update={"send_seconds": 3, "drain_seconds": 2})
 
 
 @pytest.fixture

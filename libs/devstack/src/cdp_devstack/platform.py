@@ -12,6 +12,7 @@ from types import MappingProxyType, TracebackType
 from typing import Final, Self
 
 import httpx
+from cdp_runtime.settings import KafkaSettings
 
 from cdp_devstack.servers import ServerError, Stack
 from cdp_devstack.servers.child import Child, plain_environment
@@ -159,11 +160,21 @@ class Platform:
         self.stop()
 
 
+def kafka_settings(stack: Stack) -> KafkaSettings:
+    """How to use the stack's Kafka.
+
+    The embedded broker has no idempotent producer, answers a long poll only when its time is over, and makes a
+    group wait for half a session to join and for two to rejoin.
+    """
+    if stack.kind == "local":
+        return KafkaSettings(bootstrap=stack.kafka)
+    return KafkaSettings(bootstrap=stack.kafka, idempotent=False, fetch_wait_ms=50, session_seconds=2)
+
+
 def environment_for(stack: Stack) -> dict[str, str]:
     """What a service, a client or the `cdp` command needs to find the servers of a stack."""
     return {
-        "CDP_KAFKA_BOOTSTRAP": stack.kafka,
-        "CDP_KAFKA_IDEMPOTENT": str(stack.idempotent_producer).lower(),
+        **kafka_environment(kafka_settings(stack)),
         "CDP_MONGO_URL": stack.mongo,
         "CDP_REDIS_URL": stack.redis,
         "CDP_PEPPER": PEPPER,
@@ -172,3 +183,9 @@ def environment_for(stack: Stack) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         **{name: os.environ[name] for name in ("VIRTUAL_ENV", "COVERAGE_PROCESS_START") if name in os.environ},
     }
+
+
+def kafka_environment(settings: KafkaSettings) -> dict[str, str]:
+    """The settings that were given, as environment variables."""
+    given = settings.model_dump(include=settings.model_fields_set)
+    return {f"CDP_KAFKA_{name.upper()}": str(value).lower() for name, value in given.items()}

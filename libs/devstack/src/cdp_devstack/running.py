@@ -14,7 +14,7 @@ from cdp_cli import definitions, topics
 from cdp_runtime.kafka_client import KafkaProducer
 from cdp_runtime.settings import KafkaSettings
 
-from cdp_devstack.platform import Platform
+from cdp_devstack.platform import Platform, kafka_settings
 from cdp_devstack.preflight import preflight
 from cdp_devstack.servers import Stack
 from cdp_devstack.trace_sink import TraceSink
@@ -52,7 +52,7 @@ def running(
         for name in ("kafka", "mongo", "redis"):
             server = stack.server(name)
             print(f"    {server.title:<44} {server.url}")
-        kafka = settings_for(stack)
+        kafka = kafka_settings(stack)
         asyncio.run(topics.apply(kafka))
         say("starting the services, each role a process of its own")
         extra = {"OTEL_EXPORTER_OTLP_ENDPOINT": traces.endpoint, **(extra or {})}
@@ -63,11 +63,6 @@ def running(
             print(f"    {role.name:<44} {role.url}")
         yield Running(stack, platform, kafka, traces)
         say("ending services and servers")
-
-
-def settings_for(stack: Stack) -> KafkaSettings:
-    """How this process reaches the stack's Kafka."""
-    return KafkaSettings(bootstrap=stack.kafka, idempotent=stack.idempotent_producer)
 
 
 async def apply_definitions(kafka: KafkaSettings) -> None:

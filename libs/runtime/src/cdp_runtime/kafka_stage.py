@@ -64,6 +64,7 @@ class KafkaStage:
             auto_offset_reset="earliest",
             max_records=self._settings.max_records,
             batch_timeout_ms=POLL_MS,
+            fetch_max_wait_ms=self._settings.fetch_wait_ms,
             max_poll_interval_ms=DAY_MS,
             rebalance_timeout_ms=REBALANCE_MS,
             session_timeout_ms=int(self._settings.session_seconds * 1000),

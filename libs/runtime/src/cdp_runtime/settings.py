@@ -27,6 +27,7 @@ class KafkaSettings(BaseSettings):
     max_records: int = Field(default=2000, ge=1, description="most messages in a batch")
     drain_seconds: float = Field(default=20, gt=0, description="time to finish a batch on revocation or stop")
     session_seconds: float = Field(default=6, ge=1, description="silence after which an instance counts as dead")
+    fetch_wait_ms: int = Field(default=500, ge=1, description="how long the broker may hold back an empty answer")
     send_seconds: float = Field(default=10, gt=0, description="time for the broker to acknowledge")
 
 
