@@ -1,4 +1,8 @@
-"""Fills global tables from Kafka: every partition read to its end, then followed, by every instance."""
+"""Fills global tables from Kafka: every partition read to its end, then followed, by every instance.
+
+Caught up is a table whose ends, as they stood at the start, are reached, once a poll brings nothing more: the
+embedded broker tells the end of a partition short by its last batch.
+"""
 
 from __future__ import annotations
 
@@ -46,8 +50,10 @@ class TableReader:
             await consumer.seek_to_beginning(*partitions)
             ends = await consumer.end_offsets(partitions)
             while True:
-                self._apply(await consumer.getmany(timeout_ms=POLL_MS))
-                await self._mark_caught_up(consumer, ends)
+                fetched = await consumer.getmany(timeout_ms=POLL_MS)
+                self._apply(fetched)
+                if not fetched:
+                    await self._mark_caught_up(consumer, ends)
         finally:
             await consumer.stop()
 
