@@ -23,12 +23,12 @@ from cdp_devstack import expected
 from cdp_devstack.api import Api
 from cdp_devstack.clickstream import Clickstream
 from cdp_devstack.conservation import topic_counts
+from cdp_devstack.exits import Exits, read_exits
 from cdp_devstack.listener import Listener
 from cdp_devstack.platform import WRITE_KEY
 from cdp_devstack.replay import COPIES, INVALID, Sent, replay, story
 
 from tests.containers.compose import IMAGES, Compose
-from tests.containers.exits import Exits, read_exits
 
 DISTURBANCES = (
     (0.20, "restart", "identity-resolver"),

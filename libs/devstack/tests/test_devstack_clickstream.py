@@ -26,6 +26,16 @@ def test_it_is_the_whole_file_and_ends_now(stream: Clickstream) -> None:
     assert [c.at for c in stream.clicks] == sorted(c.at for c in stream.clicks)
 
 
+def test_a_tenth_of_the_users_is_a_shop_of_its_own(stream: Clickstream) -> None:
+    tenth = Clickstream(NOW, every=10)
+    assert set(tenth.devices) == set(sorted(stream.devices)[::10])
+    assert [c.row for c in tenth.clicks] == [c.row for c in stream.clicks if c.user in tenth.devices]
+    assert tenth.clicks[-1].at == NOW
+    assert tenth.silent
+    assert tenth.withdrawal_rows
+    assert all(size > 0 for size in sizes(tenth, NOW).values())
+
+
 def test_thirty_minutes_without_an_event_end_a_visit_just_as_the_file_has_it(stream: Clickstream) -> None:
     frame = pl.DataFrame([(c.user, c.at) for c in stream.clicks], schema=["person", "at"], orient="row")
     visits = sessions(frame).select("person", "visit").unique()

@@ -60,10 +60,15 @@ class Click:
 
 
 class Clickstream:
-    """The clicks in the order of time, shifted so that the last one happens at `ends`."""
+    """The clicks in the order of time, shifted so that the last one happens at `ends`.
 
-    def __init__(self, ends: datetime, path: Path | None = None) -> None:
-        rows = sorted(read(path or installed_file()), key=lambda click: (click.at, click.row))
+    With `every`, only those of every so-many-th user: a smaller shop with the same habits.
+    """
+
+    def __init__(self, ends: datetime, path: Path | None = None, *, every: int = 1) -> None:
+        found = list(read(path or installed_file()))
+        users = frozenset(sorted({click.user for click in found})[::every])
+        rows = sorted((c for c in found if c.user in users), key=lambda click: (click.at, click.row))
         shift = ends - rows[-1].at
         self.clicks = tuple(replace(click, at=click.at + shift) for click in rows)
 

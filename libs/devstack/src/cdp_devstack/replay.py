@@ -102,10 +102,14 @@ def tracked(click: Click, message_id: str, *, user: bool) -> Call:
     return Call("track", message_id, {"event": EVENT_NAMES[click.event], "properties": properties, **common})
 
 
-def replay(stream: Clickstream, edge: str, write_key: str, *, run: str, progress: Progress) -> Sent:
+def replay(
+    stream: Clickstream, edge: str, write_key: str, *, run: str, progress: Progress, in_step: bool = False
+) -> Sent:
     """Send the whole story, some of it twice, and some events that break the tracking plan.
 
-    Returns when the edge has acknowledged everything; `errors` holds what the client reported.
+    Returns when the edge has acknowledged everything; `errors` holds what the client reported. The client puts
+    a batch that the edge refused for now behind those that wait. `in_step` keeps answers about consent in
+    their place among the events even then: around each of them, everything is acknowledged first.
     """
     sent = Sent()
     client = Client(
@@ -116,7 +120,12 @@ def replay(stream: Clickstream, edge: str, write_key: str, *, run: str, progress
         upload_interval=0.05,
     )
     for call in story(stream, run):
+        barrier = in_step and call.arguments.get("event") == CONSENT_EVENT
+        if barrier:
+            client.flush()
         send(client, call)
+        if barrier:
+            client.flush()
         sent.events += 1
         progress(1)
     for n in range(INVALID):

@@ -19,8 +19,9 @@ from cdp_contracts.topics import (
     PROFILES_UPDATED,
     dead_letter_topics,
 )
-from cdp_devstack.conservation import topic_counts
 from cdp_runtime.settings import KafkaSettings
+
+from cdp_devstack.offsets import topic_counts
 
 
 @dataclass(frozen=True)
@@ -48,14 +49,14 @@ class Exits:
 async def read_exits(bootstrap: str) -> Exits:
     """Read the topics from their beginnings to where they end now."""
     topics = (EVENTS_RECEIVED, EVENTS_REJECTED, EVENTS_WITHHELD, EVENTS_RESOLVED, PROFILES_UPDATED)
-    found = [await ids(bootstrap, topic.name) for topic in topics]
+    received, rejected, withheld, resolved, updated = [await ids(bootstrap, topic.name) for topic in topics]
     counts = await topic_counts(bootstrap, dead_letter_topics())
-    return Exits(*found, dead_lettered=sum(counts.values()))
+    return Exits(received, rejected, withheld, resolved, updated, dead_lettered=sum(counts.values()))
 
 
 async def ids(bootstrap: str, topic: str) -> frozenset[str]:
     """The message ids in a topic."""
-    records = read_to_end(KafkaSettings(bootstrap=bootstrap), topic)
+    records = read_to_end(KafkaSettings(bootstrap=bootstrap), [topic])
     return frozenset([id_of(json.loads(record.value or b"{}")) async for record in records])
 
 
