@@ -157,19 +157,23 @@ async def test_one_message_that_fails_is_found_and_set_aside_alone(harness: Harn
     assert "thirteen" not in str(dead.headers)
 
 
+@pytest.mark.parametrize("amount", [0, 13, None], ids=["refused", "failing", "unreadable"])
 async def test_too_many_dead_letters_halt_the_stage_until_a_person_resumes_it(
-    harness: Harness, topics: Topics
+    harness: Harness, topics: Topics, amount: int | None
 ) -> None:
     ledger = Ledger()
     await harness.run(stage(ledger, topics))
-    await harness.publish(*(order("ann", 0, n) for n in range(6)))
+    for n in range(6):
+        await (harness.publish_raw(b"?") if amount is None else harness.publish(order("ann", amount, n)))
     await harness.until(lambda: bool(harness.halted()))
     assert len(await harness.read(topics.dead)) < 6
     await harness.publish(order("ann", 3))
-    ledger.records.documents.clear()
-    before = len(ledger.handled)
     await harness.resume()
-    await harness.until(lambda: len(ledger.handled) > before)
+    await harness.until(lambda: not harness.halted())
+    await harness.settle()
+    assert harness.halted() == []
+    assert len({r.offset for r in await harness.read(topics.dead)}) >= 6
+    assert totals(await harness.read(topics.invoices.name)) == [3]
 
 
 async def test_a_crash_between_save_and_emit_changes_nothing(harness: Harness, topics: Topics) -> None:

@@ -36,9 +36,12 @@ class DeadLetterLimit:
         self._patience = patience
         self._row = 0
         self._window: deque[bool] = deque(maxlen=patience.window)
+        self._pardoned = False
 
     def note(self, *, dead: int, alive: int) -> None:
         """Count messages that were handled and messages that could not be."""
+        if self._pardoned:
+            return
         self._row = self._row + dead if alive == 0 else dead
         self._window.extend([True] * dead + [False] * alive)
         if self._row >= self._patience.in_a_row:
@@ -48,7 +51,15 @@ class DeadLetterLimit:
             share = f"{self._patience.share:.0%} of {self._patience.window}"
             raise Halted(f"more than {share} messages dead-lettered")
 
-    def reset(self) -> None:
-        """A person resumed the stage: start to count afresh."""
+    def pardon(self) -> None:
+        """A person resumed the stage: count afresh, and not before the batch that comes again is done.
+
+        That batch holds what halted the stage. Counted again, it would halt it again, for ever.
+        """
         self._row = 0
         self._window.clear()
+        self._pardoned = True
+
+    def batch_done(self) -> None:
+        """A batch is handled, and what could not be is set aside: from now on everything counts."""
+        self._pardoned = False

@@ -73,6 +73,7 @@ class StageRunner(Generic[M]):
                 await self._handle(decoded)
         finally:
             metrics.BATCH_STARTED.labels(*self.labels).set(0)
+        self._limit.batch_done()
         now = self._clock.now()
         metrics.BATCH_SECONDS.labels(*self.labels).observe((now - started).total_seconds())
         self._observe_latency(decoded, now)
@@ -98,8 +99,8 @@ class StageRunner(Generic[M]):
             metrics.RETRIES.labels(*self.labels, "away").inc()
 
     def resume(self) -> None:
-        """Count dead letters afresh after a halt."""
-        self._limit.reset()
+        """Go on after a halt: set aside whatever the batch at hand calls for, then count dead letters afresh."""
+        self._limit.pardon()
         metrics.HALTED.labels(*self.labels).set(0)
 
     def _decode(self, records: Sequence[Incoming]) -> tuple[list[Decoded[M]], list[DeadLetter]]:
