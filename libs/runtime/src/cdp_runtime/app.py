@@ -21,6 +21,7 @@ from cdp_runtime.kafka_client import KafkaProducer, PatientBroker
 from cdp_runtime.kafka_stage import KafkaStage
 from cdp_runtime.kafka_tables import TableReader
 from cdp_runtime.probes import probes
+from cdp_runtime.quiet import spare_log
 from cdp_runtime.runner import StageRunner
 from cdp_runtime.settings import KafkaSettings
 from cdp_runtime.stage import Stage
@@ -100,6 +101,7 @@ def role(
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("aiokafka").setLevel(logging.ERROR)
+    spare_log("aiokafka")
     clock = clock or SystemClock()
     provider = provider or tracer_provider(name)
     state = RoleState(name, tables=tables)
