@@ -13,7 +13,7 @@ import pytest
 
 from cdp_devstack.running import Running, running
 
-SHARED: Final = ("live", "local")
+SHARED: Final = "live"
 PATIENCE_SECONDS: Final = 300
 
 
@@ -24,18 +24,10 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         yield up
 
 
-@pytest.fixture(scope="session")
-def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """The platform on Apache Kafka, a Mongo-wire server and redis-server."""
-    with running("local", tmp_path_factory.mktemp("local")) as up:
-        yield up
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Send the tests that share a platform to one worker; whichever comes first waits for it to start."""
     for item in items:
-        for name in SHARED:
-            if name in getattr(item, "fixturenames", ()):
-                item.add_marker(pytest.mark.xdist_group(name))
-                item.add_marker(pytest.mark.timeout(PATIENCE_SECONDS))
+        if SHARED in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group(SHARED))
+            item.add_marker(pytest.mark.timeout(PATIENCE_SECONDS))
