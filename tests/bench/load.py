@@ -43,7 +43,7 @@ class Load:
         """Send for so long at that rate; each request leaves at its time."""
         sent = Sent()
         interval = self._batch / events_per_second
-        limits = httpx.Limits(max_connections=64, max_keepalive_connections=64)
+        limits = httpx.Limits(max_connections=64, max_keepalive_connections=64, keepalive_expiry=2)
         async with httpx.AsyncClient(base_url=self._edge, auth=(WRITE_KEY, ""), timeout=60, limits=limits) as http:
             requests: list[asyncio.Task[None]] = []
             started = time.monotonic()
