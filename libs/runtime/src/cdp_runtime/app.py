@@ -78,6 +78,8 @@ class Role(AsgiFastStream):
         """A role without stages has no broker; FastStream would refuse to start it."""
         if self.brokers:
             await super()._start_broker()
+            for stage in self.state.stages:
+                stage.begin()
 
 
 def role(

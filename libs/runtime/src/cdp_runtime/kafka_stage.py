@@ -1,23 +1,24 @@
-"""A stage on Kafka: FastStream fetches, the runner decides, the offsets of this very batch are committed."""
+"""A stage on Kafka: fetch, let the runner decide, and commit what has been acknowledged."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from aiokafka.errors import ConsumerStoppedError, KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
-from faststream.kafka.message import KafkaMessage
 from faststream.kafka.subscriber.usecase import LogicSubscriber
 
 from cdp_runtime import metrics
 from cdp_runtime.clock import Clock
 from cdp_runtime.failures import Halted, place_of
+from cdp_runtime.kafka_progress import Progress
 from cdp_runtime.runner import StageRunner
 from cdp_runtime.settings import KafkaSettings
 from cdp_runtime.transport import Incoming
@@ -25,15 +26,18 @@ from cdp_runtime.transport import Incoming
 log: Final = logging.getLogger("cdp.kafka")
 
 DAY_MS: Final = 24 * 3600 * 1000
-POLL_MS: Final = 20
+POLL_MS: Final = 100
 REBALANCE_MS: Final = 60_000
 MARGIN: Final = timedelta(seconds=1)
 RETRY_SECONDS: Final = 1.0
-EPOCH: Final = datetime.fromtimestamp(0, UTC)
 
 
 class KafkaStage:
-    """Connects one runner to its topic. One batch in flight; a tick never runs beside a batch."""
+    """Connects one runner to its topic. One batch in flight; a tick never runs beside a batch.
+
+    FastStream makes, starts and stops the consumer. The stage fetches from it by itself: a handler of FastStream
+    would be called with messages, and what is to be decoded, retried and set aside here is the whole batch.
+    """
 
     def __init__(
         self, runner: StageRunner[Any], settings: KafkaSettings, clock: Clock, ready: Callable[[], bool]
@@ -46,9 +50,10 @@ class KafkaStage:
         self._resumed = asyncio.Event()
         self.batch: asyncio.Task[None] | None = None
         self._moving = False
+        self._fetching: asyncio.Task[None] | None = None
         self._ticker: asyncio.Task[None] | None = None
         self._subscriber: LogicSubscriber[Any] | None = None
-        self._handled: dict[TopicPartition, tuple[int, datetime]] = {}
+        self._progress = Progress(runner.group)
         self._in_flight: datetime | None = None
         self.halted: str | None = None
         self.stopping = False
@@ -56,24 +61,23 @@ class KafkaStage:
 
     def attach(self, broker: KafkaBroker) -> None:
         """Subscribe, with nothing acknowledged that has not been handled."""
-        self._subscriber = subscriber = broker.subscriber(
+        self._subscriber = broker.subscriber(
             self.runner.stage.reads.name,
             group_id=self.runner.group,
             batch=True,
             ack_policy=AckPolicy.MANUAL,
             auto_offset_reset="earliest",
-            max_records=self._settings.max_records,
-            batch_timeout_ms=POLL_MS,
             fetch_max_wait_ms=self._settings.fetch_wait_ms,
             max_poll_interval_ms=DAY_MS,
             rebalance_timeout_ms=REBALANCE_MS,
             session_timeout_ms=int(self._settings.session_seconds * 1000),
             heartbeat_interval_ms=int(self._settings.session_seconds * 1000 / 3),
-            parser=parse,
-            decoder=decode_nothing,
             listener=_Rebalance(self),
         )
-        subscriber(self._consume)
+
+    def begin(self) -> None:
+        """Fetch, once the broker's subscribers have started."""
+        self._fetching = asyncio.create_task(self._fetch_for_ever())
 
     async def revoke(self) -> None:
         """Let go of all partitions: what is fetched from now on until they are assigned anew is not handled."""
@@ -81,13 +85,16 @@ class KafkaStage:
         await self.drain()
 
     async def drain(self) -> None:
-        """Finish the batch in flight within the deadline, else abandon it: no emit, no commit."""
+        """Finish the batch in flight within the deadline and commit it, else abandon it: no emit, no commit."""
         if self._ticker:
             self._ticker.cancel()
             self._ticker = None
         if self.batch and not self.batch.done():
             await asyncio.wait({self.batch}, timeout=self._settings.drain_seconds)
             self.batch.cancel()
+        await self._progress.commit(self._consumer)
+        if self.stopping and self._fetching:
+            self._fetching.cancel()
 
     def resume(self) -> None:
         """What a person says after a halt."""
@@ -96,20 +103,30 @@ class KafkaStage:
     def lag_seconds(self) -> float:
         """Age of the oldest record not yet handled, as far as the last fetch knows."""
         now = self._clock.now()
-        if self._in_flight:
-            return max(0.0, (now - self._in_flight).total_seconds())
-        behind = [last for tp, (_, last) in self._handled.items() if last > EPOCH and not self._caught_up(tp)]
-        return max(0.0, (now - min(behind)).total_seconds()) if behind else 0.0
+        since = self._in_flight or self._progress.behind_since(self._consumer)
+        return max(0.0, (now - since).total_seconds()) if since else 0.0
 
     @property
     def _consumer(self) -> AIOKafkaConsumer | None:
         return self._subscriber.consumer if self._subscriber else None
 
-    async def _consume(self, message: KafkaMessage) -> None:
-        if self.stopping or self._moving:
-            return
-        records: Sequence[ConsumerRecord[Any, Any]] = message.raw_message
-        self.batch = asyncio.create_task(self._handle([incoming(record) for record in records]))
+    async def _fetch_for_ever(self) -> None:
+        while not self.stopping and (consumer := self._consumer):
+            try:
+                fetched = await consumer.getmany(timeout_ms=POLL_MS, max_records=self._settings.max_records)
+            except ConsumerStoppedError:
+                return
+            except KafkaError as error:
+                log.warning("%s: fetch failed: %s", self.runner.group, type(error).__name__)
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
+            if fetched and not (self.stopping or self._moving):
+                await self._take([incoming(record) for record in chain(*fetched.values())])
+            await self._progress.commit_in_time(consumer)
+
+    async def _take(self, records: list[Incoming]) -> None:
+        """Handle a batch in a task of its own, which may be abandoned when partitions move."""
+        self.batch = asyncio.create_task(self._handle(records))
         await asyncio.wait({self.batch})
         if not self.batch.cancelled() and self.batch.exception():
             self.stopping = True
@@ -121,7 +138,7 @@ class KafkaStage:
             async with self._lock:
                 await self._ready()
                 await self._process(records)
-                await self._commit(records)
+                self._progress.note(records)
         finally:
             self._in_flight = None
 
@@ -146,25 +163,9 @@ class KafkaStage:
             else:
                 return
 
-    async def _commit(self, records: list[Incoming]) -> None:
-        last = {TopicPartition(r.topic, r.partition): r for r in records}
-        for tp, record in last.items():
-            self._handled[tp] = (record.offset + 1, record.timestamp)
-        while consumer := self._consumer:
-            try:
-                await consumer.commit({tp: record.offset + 1 for tp, record in last.items()})
-            except (CommitFailedError, IllegalStateError):
-                log.warning("%s: partitions moved before the commit, others handle them again", self.runner.group)
-                return
-            except KafkaError as error:
-                log.warning("%s: commit failed: %s", self.runner.group, type(error).__name__)
-                await asyncio.sleep(RETRY_SECONDS)
-            else:
-                return
-
     def assigned(self) -> None:
         """Begin afresh with the partitions that are now ours, from their committed offsets."""
-        self._handled.clear()
+        self._progress.clear()
         self._moving = False
         if self.runner.stage.on_tick and self._ticker is None and not self.stopping:
             self._ticker = asyncio.create_task(self._tick_for_ever())
@@ -182,24 +183,9 @@ class KafkaStage:
 
     async def _watermarks(self) -> Mapping[int, datetime]:
         """Up to when each partition is known: now, less a margin, if caught up; else its last record."""
-        now = self._clock.now() - MARGIN
-        marks: dict[int, datetime] = {}
-        for tp in self._consumer.assignment() if self._consumer else ():
-            if tp not in self._handled:
-                self._handled[tp] = (await self._start_of(tp), EPOCH)
-            last = self._handled[tp][1]
-            marks[tp.partition] = now if self._caught_up(tp) else min(now, last)
-        return marks
-
-    async def _start_of(self, tp: TopicPartition) -> int:
-        if self._consumer is None:
-            return 0
-        beginning: int = (await self._consumer.beginning_offsets([tp]))[tp]
-        return max(beginning, await self._consumer.committed(tp) or 0)
-
-    def _caught_up(self, tp: TopicPartition) -> bool:
-        end = self._consumer.highwater(tp) if self._consumer and tp in self._consumer.assignment() else None
-        return end is not None and self._handled[tp][0] >= end
+        return (
+            await self._progress.watermarks(self._consumer, self._clock.now() - MARGIN) if self._consumer else {}
+        )
 
 
 class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka publishes no types
@@ -213,16 +199,6 @@ class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka p
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         self._stage.assigned()
-
-
-async def parse(record: Any) -> KafkaMessage:
-    """Hand the batch on untouched: FastStream's own parser raises on headers that are not UTF-8."""
-    return KafkaMessage(body=b"", raw_message=record, consumer=None)  # type: ignore[arg-type]
-
-
-async def decode_nothing(message: KafkaMessage) -> KafkaMessage:
-    """Decoding is the runner's work."""
-    return message
 
 
 def incoming(record: ConsumerRecord[Any, Any]) -> Incoming:

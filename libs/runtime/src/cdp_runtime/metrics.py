@@ -21,7 +21,7 @@ BATCH_SIZE: Final = Histogram(
     STAGE,
     buckets=(1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2000),
 )
-BATCH_SECONDS: Final = Histogram("cdp_batch_seconds", "From fetch to commit of a batch", STAGE)
+BATCH_SECONDS: Final = Histogram("cdp_batch_seconds", "From fetch to the last acknowledgement of a batch", STAGE)
 SINCE_RECEIVED: Final = Histogram(
     "cdp_since_received_seconds", "From the edge to the end of this stage", STAGE,
     buckets=(0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2.5, 5, 10, 30, 60, 300, 3600),

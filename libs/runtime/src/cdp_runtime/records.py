@@ -7,11 +7,14 @@ the outcome cannot be rebuilt. A message found there is not applied again; what 
 from __future__ import annotations
 
 import pickle
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any, Final, Generic, Protocol, Self, TypeAlias, TypeVar
+from typing import Any, Final, Generic, Protocol, Self, TypeAlias, TypeVar, cast
 from uuid import UUID
 
+import bson
+from bson.raw_bson import RawBSONDocument
 from motor.motor_asyncio import AsyncIOMotorCollection
 from pydantic import JsonValue
 from pymongo import InsertOne, ReplaceOne
@@ -173,46 +176,80 @@ def copied(document: D) -> D:
     return copy
 
 
-class MongoRecords(Generic[R]):
-    """Records as documents of a MongoDB collection; needs no index beyond `_id`, no transaction."""
+class Kept:
+    """Documents that this process wrote last, as bytes; the ones not asked for the longest go first.
 
-    def __init__(self, collection: AsyncIOMotorCollection[State], kind: type[R]) -> None:
+    What is taken is gone, until it has been written and acknowledged again: a failure leaves nothing behind.
+    """
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most = most_bytes
+        self._size = 0
+        self._documents: OrderedDict[str, bytes] = OrderedDict()
+
+    def put(self, id_: str, document: bytes) -> None:
+        """Keep a document."""
+        self.take(id_)
+        self._documents[id_] = document
+        self._size += len(document)
+        while self._size > self._most:
+            _, oldest = self._documents.popitem(last=False)
+            self._size -= len(oldest)
+
+    def take(self, id_: str) -> State | None:
+        """The document as it was written, if it is still kept."""
+        document = self._documents.pop(id_, None)
+        if document is None:
+            return None
+        self._size -= len(document)
+        return bson.decode(document)
+
+
+class MongoRecords(Generic[R]):
+    """Records as documents of a MongoDB collection; needs no index beyond `_id`, no transaction.
+
+    With `keep_bytes`, records that this process wrote last are not read again. They may be out of date once
+    somebody else writes them: for stages whose every decision is followed by a save, which is then refused.
+    """
+
+    def __init__(self, collection: AsyncIOMotorCollection[State], kind: type[R], *, keep_bytes: int = 0) -> None:
         self.collection = collection
         self._kind = kind
+        self._kept = Kept(keep_bytes)
 
     async def load(self, ids: Iterable[str]) -> dict[str, R]:
         """See Records."""
-        wanted = list(dict.fromkeys(ids))
-        documents = await found(self.collection, wanted)
-        return {i: restored(self._kind, i, documents.get(i)) for i in wanted}
+        wanted = {i: self._kept.take(i) for i in dict.fromkeys(ids)}
+        documents = await found(self.collection, [i for i, kept in wanted.items() if kept is None])
+        return {i: restored(self._kind, i, kept or documents.get(i)) for i, kept in wanted.items()}
 
     async def save(self, records: Mapping[str, R]) -> None:
         """See Records."""
-        changed = [record for record in records.values() if record.changed]
-        new = [record for record in changed if record.rev == 0]
-        known = [record for record in changed if record.rev > 0]
+        changed = {record.id: record for record in records.values() if record.changed}
+        encoded = {i: bson.encode(document_of(record)) for i, record in changed.items()}
+        new = [InsertOne(raw(encoded[i])) for i, record in changed.items() if record.rev == 0]
+        known = [ReplaceOne({"_id": i, "rev": r.rev}, raw(encoded[i])) for i, r in changed.items() if r.rev > 0]
         lost = await self._insert(new) + await self._update(known)
         if lost:
             raise Conflict(f"{lost} of {len(changed)} records were written by somebody else")
-        for record in changed:
+        for i, record in changed.items():
             settle(record)
+            self._kept.put(i, encoded[i])
 
-    async def _insert(self, records: list[R]) -> int:
-        if not records:
+    async def _insert(self, writes: list[InsertOne[State]]) -> int:
+        if not writes:
             return 0
         try:
-            await self.collection.bulk_write([InsertOne(document_of(r)) for r in records], ordered=False)
+            await self.collection.bulk_write(writes, ordered=False)
         except BulkWriteError as error:
             return lost_inserts(error)
         return 0
 
-    async def _update(self, records: list[R]) -> int:
-        if not records:
+    async def _update(self, writes: list[ReplaceOne[State]]) -> int:
+        if not writes:
             return 0
-        result = await self.collection.bulk_write(
-            [ReplaceOne({"_id": r.id, "rev": r.rev}, document_of(r)) for r in records], ordered=False
-        )
-        return len(records) - result.matched_count
+        result = await self.collection.bulk_write(writes, ordered=False)
+        return len(writes) - result.matched_count
 
     async def ping(self) -> None:
         """See Records."""
@@ -232,6 +269,11 @@ def restored(kind: type[R], id: str, document: State | None) -> R:  # noqa: A002
 def document_of(record: Record) -> State:
     """The document of a record's next revision."""
     return {**record.to_state(), "_id": record.id, "rev": record.rev + 1, "recent": record.recent.dump()}
+
+
+def raw(document: bytes) -> State:
+    """A document that the driver sends on as it is."""
+    return cast("State", RawBSONDocument(document))
 
 
 def settle(record: Record) -> None:

@@ -21,6 +21,7 @@ from cdp_profiles.domain.profile import Profile
 
 MOST_FOUND: Final = 20
 CONNECTIONS: Final = 8
+KEEP_BYTES: Final = 32 * 1024 * 1024
 
 
 class ProfileStore(Protocol):
@@ -102,7 +103,7 @@ class MongoProfileStore:
         )
         database = self._client[f"{settings.database_prefix}_profiles"]
         self.sightings: AsyncIOMotorCollection[Document] = database["sightings"]
-        self._records = MongoRecords(database["profiles"], Profile)
+        self._records = MongoRecords(database["profiles"], Profile, keep_bytes=KEEP_BYTES)
         self._pseudonyms = pseudonyms
 
     async def load(self, ids: Iterable[str]) -> dict[str, Profile]:

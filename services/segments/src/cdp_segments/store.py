@@ -14,6 +14,7 @@ from cdp_segments.domain.person import Person
 from cdp_segments.timers import Alarm
 
 PAGE: Final = 1000
+KEEP_BYTES: Final = 32 * 1024 * 1024
 MEMBERS_INDEX: Final = "tenant_segment"
 ALARMS_INDEX: Final = "partition_wake_at"
 
@@ -106,7 +107,7 @@ class MongoPersonStore:
         )
         database = self._client[f"{settings.database_prefix}_segments"]
         self.collection: AsyncIOMotorCollection[State] = database.people
-        self._records = MongoRecords(self.collection, Person)
+        self._records = MongoRecords(self.collection, Person, keep_bytes=KEEP_BYTES)
 
     async def load(self, ids: Iterable[str]) -> dict[str, Person]:
         """See PersonStore."""

@@ -61,7 +61,13 @@ class ApacheKafka(KafkaWire):
 
     def command(self) -> list[str]:
         """The broker, with a heap that leaves the machine's memory to others."""
-        heap = ("-Xms256m", "-Xmx768m", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-XX:+ExitOnOutOfMemoryError")
+        heap = (
+            "-Xms256m",
+            "-Xmx768m",
+            "-XX:+UseSerialGC",
+            "-XX:TieredStopAtLevel=1",
+            "-XX:+ExitOnOutOfMemoryError",
+        )
         return self._java(heap, "kafka.Kafka", "server.properties")
 
     def _format(self) -> None:
