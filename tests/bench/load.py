@@ -10,12 +10,13 @@ from datetime import UTC, datetime
 from typing import Final
 from uuid import uuid4
 
-import httpx
+import aiohttp
 from cdp_devstack.platform import WRITE_KEY
 
 GRANTED: Final = {"consent": {"categoryPreferences": {"Analytics": True}}}
 NAMES: Final = ("Product Viewed", "Product List Viewed", "Products Searched", "Product Added", "Cart Viewed")
 VISITORS: Final = 2_000
+CONNECTIONS: Final = 64
 FLIPPING: Final = 10  # every tenth event is by a new visitor and brings him or her into a segment
 
 
@@ -43,8 +44,7 @@ class Load:
         """Send for so long at that rate; each request leaves at its time."""
         sent = Sent()
         interval = self._batch / events_per_second
-        limits = httpx.Limits(max_connections=64, max_keepalive_connections=64, keepalive_expiry=2)
-        async with httpx.AsyncClient(base_url=self._edge, auth=(WRITE_KEY, ""), timeout=60, limits=limits) as http:
+        async with self._client() as http:
             requests: list[asyncio.Task[None]] = []
             started = time.monotonic()
             for n in range(int(seconds / interval)):
@@ -57,7 +57,7 @@ class Load:
         """Events a second that the edge acknowledges to so many senders, each waiting for its answer."""
         sent = Sent()
         deadline = time.monotonic() + seconds
-        async with httpx.AsyncClient(base_url=self._edge, auth=(WRITE_KEY, ""), timeout=60) as http:
+        async with self._client() as http:
 
             async def work() -> None:
                 while time.monotonic() < deadline:
@@ -67,12 +67,19 @@ class Load:
             await asyncio.gather(*(work() for _ in range(workers)))
             return sent.events / (time.monotonic() - started)
 
-    async def _post(self, http: httpx.AsyncClient, sent: Sent) -> None:
+    def _client(self) -> aiohttp.ClientSession:
+        """The quickest client there is: it shares the machine with what it measures."""
+        connector = aiohttp.TCPConnector(limit=CONNECTIONS, keepalive_timeout=2)
+        return aiohttp.ClientSession(self._edge, auth=aiohttp.BasicAuth(WRITE_KEY, ""), connector=connector)
+
+    async def _post(self, http: aiohttp.ClientSession, sent: Sent) -> None:
         events = [self._event(sent) for _ in range(self._batch)]
         started = time.monotonic()
-        answer = await http.post("/v1/batch", json={"batch": events, "sentAt": datetime.now(UTC).isoformat()})
+        body = {"batch": events, "sentAt": datetime.now(UTC).isoformat()}
+        async with http.post("/v1/batch", json=body) as answer:
+            await answer.read()
         sent.edge_seconds.append(time.monotonic() - started)
-        if answer.is_success:
+        if answer.ok:
             sent.events += len(events)
         else:
             sent.refused += len(events)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
@@ -87,12 +88,10 @@ class Batch(Generic[M]):
         """Where the message first came from: a dead letter that is replayed keeps its place."""
         record = self._records[id(message)]
         said = dict(record.headers)
-        try:
-            if said[failures_v1.SOURCE_TOPIC].decode() == record.topic:
+        if said.get(failures_v1.SOURCE_TOPIC) == record.topic.encode():
+            with suppress(KeyError, ValueError):
                 partition, offset = int(said[failures_v1.SOURCE_PARTITION]), int(said[failures_v1.SOURCE_OFFSET])
                 return Origin(record.topic, partition, offset, record.timestamp)
-        except (KeyError, ValueError):
-            pass
         return Origin(record.topic, record.partition, record.offset, record.timestamp)
 
     def emit(self, *messages: Contract, cause: M) -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import ssl
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+from aiokafka.partitioner import murmur2
 from faststream.kafka import KafkaBroker
 from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
 
@@ -160,6 +163,7 @@ class KafkaProducer:
                     enable_idempotence=self._settings.idempotent,
                     max_batch_size=BATCH_BYTES,
                     linger_ms=LINGER_MS,
+                    partitioner=partition_of,
                     request_timeout_ms=int(self._settings.send_seconds * 1000),
                 )
                 try:
@@ -176,6 +180,18 @@ class KafkaProducer:
             if self._producer is producer:
                 self._producer = None
         await producer.stop()
+
+
+def partition_of(key: bytes | None, partitions: list[int], available: list[int]) -> int:
+    """Where a key belongs, as in every Java client; anywhere without one. Keys come again and again."""
+    return (
+        partitions[_spread(key) % len(partitions)] if key is not None else random.choice(available or partitions)
+    )
+
+
+@lru_cache(maxsize=65_536)
+def _spread(key: bytes) -> int:
+    return int(murmur2(key)) & 0x7FFFFFFF
 
 
 def first_failure(results: Sequence[Any]) -> Exception | None:

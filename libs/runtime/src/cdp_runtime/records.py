@@ -271,9 +271,17 @@ def document_of(record: Record) -> State:
     return {**record.to_state(), "_id": record.id, "rev": record.rev + 1, "recent": record.recent.dump()}
 
 
+class Encoded(RawBSONDocument):
+    """A document that the driver sends on as it is; to ask whether it is empty would decode it."""
+
+    def __bool__(self) -> bool:
+        """It has at least an `_id`."""
+        return True
+
+
 def raw(document: bytes) -> State:
-    """A document that the driver sends on as it is."""
-    return cast("State", RawBSONDocument(document))
+    """A document in bytes, where the driver wants one."""
+    return cast("State", Encoded(document))
 
 
 def settle(record: Record) -> None:
