@@ -10,7 +10,8 @@ from uuid import uuid4
 import pytest
 from cdp_devstack.servers import Stack
 from cdp_runtime.failures import Conflict
-from cdp_runtime.records import KEEP, MemoryRecords, MongoRecords, Recent, Record, Records, State
+from cdp_runtime.recent import KEEP, Recent
+from cdp_runtime.records import MemoryRecords, MongoRecords, Record, Records, State
 from hypothesis import given
 from hypothesis import strategies as st
 from motor.motor_asyncio import AsyncIOMotorClient

@@ -177,7 +177,7 @@ class World:
             profile = people.get(self.make.record_id(name), Profile(self.make.record_id(name)))
             if name in self.merges:
                 assert profile.into is not None
-                assert (profile.parts, documents[profile.id]["recent"]) == ({}, [])
+                assert (profile.parts, documents[profile.id]["recent"]) == ({}, "[]")
             else:
                 assert profile.into is None
                 assert profile.joined == self.expected(name)

@@ -14,11 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import Final
 
 from cdp_contracts.identities_v1 import IdentitiesMerged
-from cdp_runtime.records import Recent
-from pydantic import JsonValue, TypeAdapter
+from cdp_runtime.recent import Recent
+from pydantic import JsonValue
 
 from cdp_profiles.domain.facts import merge_told
 from cdp_profiles.domain.parts import PartKey, Parts, union
@@ -101,8 +100,5 @@ def _moved(absorbed: Profile) -> Iterator[tuple[str, float, JsonValue]]:
 
 
 def _remembered(profile: Profile) -> Iterator[tuple[str, float, Outcome]]:
-    for message_id, at, remembered in RECENT.validate_python(profile.recent.dump()):
+    for message_id, at, remembered in profile.recent:
         yield message_id, at, Outcome.parse(remembered)
-
-
-RECENT: Final = TypeAdapter(list[tuple[str, float, str]])
