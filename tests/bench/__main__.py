@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeAlias
 
+import uvloop
 from cdp_devstack.running import running
 from cdp_devstack.servers import Stack
 
@@ -28,7 +29,7 @@ def relayed(folder: Path) -> list[Row]:
 def through_everything(folder: Path) -> list[Row]:
     """On the whole platform."""
     with running("local", folder / "platform") as up:
-        return asyncio.run(end_to_end.rows(up))
+        return uvloop.run(end_to_end.rows(up))
 
 
 def engine(folder: Path) -> list[Row]:
