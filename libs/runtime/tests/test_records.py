@@ -7,14 +7,16 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 from uuid import uuid4
 
+import bson
 import pytest
+from bson.codec_options import CodecOptions
 from cdp_devstack.servers import Stack
 from cdp_runtime.failures import Conflict
 from cdp_runtime.recent import KEEP, Recent
-from cdp_runtime.records import MemoryRecords, MongoRecords, Record, Records, State
+from cdp_runtime.records import Kept, MemoryRecords, MongoRecords, Record, Records, State
 from hypothesis import given
 from hypothesis import strategies as st
-from motor.motor_asyncio import AsyncIOMotorClient
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection
 
 NOON = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 
@@ -58,14 +60,21 @@ def mongo() -> Iterator[Callable[[], str]]:
         stack.stop()
 
 
-@pytest.fixture(params=["memory", pytest.param("mongo", marks=pytest.mark.wire)])
-async def store(request: pytest.FixtureRequest, mongo: Callable[[], str]) -> AsyncIterator[Store]:
-    if request.param == "memory":
-        yield MemoryRecords(Counter)
-        return
+KEEP_BYTES = {"mongo": 0, "mongo-keeping": 1024 * 1024}
+
+
+@pytest.fixture
+async def collection(mongo: Callable[[], str]) -> AsyncIterator[AsyncIOMotorCollection[State]]:
     client: AsyncIOMotorClient[State] = AsyncIOMotorClient(mongo(), tz_aware=True)
-    yield MongoRecords(client["tests"][f"counters-{uuid4().hex}"], Counter)
+    yield client["tests"][f"counters-{uuid4().hex}"]
     client.close()
+
+
+@pytest.fixture(params=["memory", *(pytest.param(kind, marks=pytest.mark.wire) for kind in KEEP_BYTES)])
+def store(request: pytest.FixtureRequest) -> Store:
+    if request.param == "memory":
+        return MemoryRecords(Counter)
+    return MongoRecords(request.getfixturevalue("collection"), Counter, keep_bytes=KEEP_BYTES[request.param])
 
 
 async def test_what_is_not_there_comes_blank(store: Store) -> None:
@@ -119,6 +128,45 @@ async def test_of_two_writers_one_loses_and_nothing_is_lost(store: Store, *, kno
     await store.save(again)
     final = await store.load(["a", "b", "c"])
     assert {i: r.value for i, r in final.items()} == {"a": 103 if known else 3, "b": 1, "c": 2}
+
+
+@pytest.mark.wire
+async def test_a_record_kept_while_somebody_else_wrote_it_loses_and_is_read_afresh(
+    collection: AsyncIOMotorCollection[State],
+) -> None:
+    mine, theirs = (MongoRecords(collection, Counter, keep_bytes=1024 * 1024) for _ in range(2))
+    for n, writer in enumerate([mine, theirs]):
+        records = await writer.load(["a"])
+        records["a"].add(f"m{n}", 1)
+        await writer.save(records)
+    stale = await mine.load(["a"])
+    stale["a"].add("m2", 1)
+    with pytest.raises(Conflict):
+        await mine.save(stale)
+    fresh = await mine.load(["a"])
+    assert (fresh["a"].value, fresh["a"].rev) == (2, 2)
+
+
+@pytest.mark.wire
+async def test_what_is_kept_is_not_read_again_and_is_what_was_written(
+    collection: AsyncIOMotorCollection[State],
+) -> None:
+    keeping = MongoRecords(collection, Counter, keep_bytes=1024 * 1024)
+    records = await keeping.load(["a"])
+    records["a"].add("m1", 1)
+    await keeping.save(records)
+    records["a"].value = 99
+    await collection.delete_many({})
+    assert (await keeping.load(["a"]))["a"].value == 1
+    assert (await keeping.load(["a"]))["a"].rev == 0
+
+
+def test_what_was_not_asked_for_the_longest_is_let_go_first() -> None:
+    kept = Kept(100, CodecOptions())
+    for name in "abc":
+        kept.put(name, bson.encode({"_id": name, "filling": "x" * 20}))
+    assert [name for name in "abc" if kept.take(name)] == ["b", "c"]
+    assert kept.take("b") is None
 
 
 async def test_it_answers_a_ping(store: Store) -> None:

@@ -33,6 +33,7 @@ MARGIN: Final = timedelta(seconds=1)
 RETRY_SECONDS: Final = 1.0
 LARGE: Final = 500
 LONGEST_REST: Final = 0.1
+LONG_SECONDS: Final = 1.0
 
 
 class KafkaStage:
@@ -135,18 +136,21 @@ class KafkaStage:
         is fetched ahead would not be in the next batch but in the one after it.
         """
         if len(records) >= LARGE:
-            await self._take(records)
+            await self._take(consumer, records)
             return
         consumer.pause(*consumer.assignment())
         started = time.monotonic()
-        await self._take(records)
+        await self._take(consumer, records)
         await asyncio.sleep(min(time.monotonic() - started, LONGEST_REST))
         consumer.resume(*consumer.assignment())
 
-    async def _take(self, records: list[Incoming]) -> None:
+    async def _take(self, consumer: AIOKafkaConsumer, records: list[Incoming]) -> None:
         """Handle a batch in a task of its own, which may be abandoned when partitions move."""
         self.batch = asyncio.create_task(self._handle(records))
-        await asyncio.wait({self.batch})
+        done, _ = await asyncio.wait({self.batch}, timeout=LONG_SECONDS)
+        if not done:  # it waits for a store or for a person: what came before it must not stay uncommitted
+            await self._progress.commit_in_time(consumer)
+            await asyncio.wait({self.batch})
         if not self.batch.cancelled() and self.batch.exception():
             self.stopping = True
             log.error("%s stops: %s", self.runner.group, type(self.batch.exception()).__name__)

@@ -14,6 +14,7 @@ from typing import Any, Final, Generic, Protocol, Self, TypeAlias, TypeVar, cast
 from uuid import UUID
 
 import bson
+from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
 from motor.motor_asyncio import AsyncIOMotorCollection
 from pydantic import JsonValue
@@ -135,8 +136,9 @@ class Kept:
     What is taken is gone, until it has been written and acknowledged again: a failure leaves nothing behind.
     """
 
-    def __init__(self, most_bytes: int) -> None:
+    def __init__(self, most_bytes: int, options: CodecOptions[State]) -> None:
         self._most = most_bytes
+        self._options = options
         self._size = 0
         self._documents: OrderedDict[str, bytes] = OrderedDict()
 
@@ -155,7 +157,7 @@ class Kept:
         if document is None:
             return None
         self._size -= len(document)
-        return bson.decode(document)
+        return bson.decode(document, self._options)
 
 
 class MongoRecords(Generic[R]):
@@ -168,7 +170,7 @@ class MongoRecords(Generic[R]):
     def __init__(self, collection: AsyncIOMotorCollection[State], kind: type[R], *, keep_bytes: int = 0) -> None:
         self.collection = collection
         self._kind = kind
-        self._kept = Kept(keep_bytes)
+        self._kept = Kept(keep_bytes, collection.codec_options)
 
     async def load(self, ids: Iterable[str]) -> dict[str, R]:
         """See Records."""
