@@ -25,7 +25,8 @@ DEADLINE = 60
 async def take(up: Running, segment: str, group: str, count: int) -> list[Flip]:
     """The first flips that a group gets, all of them handled."""
     found: list[Flip] = []
-    subscription = subscribe(segment, bootstrap=up.stack.kafka, group=group)
+    # The embedded broker lets a member in again after two sessions.
+    subscription = subscribe(segment, bootstrap=up.stack.kafka, group=group, session_timeout_ms=2000)
     async with asyncio.timeout(DEADLINE), aclosing(subscription) as flips:
         async for flip in flips:
             if len(found) == count:

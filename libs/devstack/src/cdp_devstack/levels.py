@@ -34,10 +34,10 @@ class Level:
 
 
 LEVELS: Final = (
-    Level("contracts", ("contracts/tests",), "not wire and not stack"),
-    Level("libraries", ("libs",), "not wire and not stack"),
-    Level("services", ("services",), "not wire and not stack"),
-    Level("pipeline, handbook, architecture", ("tests",), "not wire and not stack"),
+    Level("contracts", ("contracts/tests",), "not wire and not stack", workers=2),
+    Level("libraries", ("libs",), "not wire and not stack", workers=2),
+    Level("services", ("services",), "not wire and not stack", workers=2),
+    Level("pipeline, handbook, architecture", ("tests",), "not wire and not stack", workers=2),
     Level("wire (embedded servers)", EVERY_SOURCE, "wire", workers=4),
     Level("stack (local servers)", EVERY_SOURCE, "stack", "local", workers=3),
 )
