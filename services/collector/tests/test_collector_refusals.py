@@ -39,7 +39,12 @@ WHOLE = gzip.compress(json.dumps(batch(item())).encode())
         ("batch-size", {"batch": [1] * 2501}),
         ("context", {"batch": [item()], "context": "odd"}),
     ],
-)
+    ids=[
+        "nothing", "an open brace", "text", "no UTF-8", "NaN", "half a surrogate", "nested", "a list", "null",
+        "gzip cut off", "gzip and more", "no gzip", "600 KB", "a gzip bomb", "no batch", "an empty batch",
+        "an object of events", "2,501 events", "an odd context",
+    ],
+)  # fmt: skip
 async def test_a_request_that_cannot_be_read_is_refused_as_a_whole(edge, code, body):
     response = await edge.post("batch", body)
     answer = response.json()

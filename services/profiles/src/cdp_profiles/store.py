@@ -30,7 +30,8 @@ class ProfileStore(Protocol):
     async def load(self, ids: Iterable[str]) -> dict[str, Profile]:
         """These records and all that they redirect to, blank where nothing is stored.
 
-        One round trip, and one more for each redirect on the longest way.
+        One round trip at most, and one more for each redirect on the longest way. What this process wrote last
+        it does not read again, so a record may be out of date: then `save` refuses it.
         """
         ...
 

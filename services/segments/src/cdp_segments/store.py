@@ -33,7 +33,8 @@ class PersonStore(Protocol):
     async def load(self, ids: Iterable[str]) -> dict[str, Person]:
         """These records and all that they redirect to, blank where nothing is stored.
 
-        One round trip, and one more for each redirect on the longest way.
+        One round trip at most, and one more for each redirect on the longest way. What this process wrote last
+        it does not read again, so a record may be out of date: then `save` refuses it.
         """
         ...
 
