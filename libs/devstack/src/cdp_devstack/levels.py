@@ -6,13 +6,16 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
 
 import pytest
 
 Needs = Literal["python", "local"]
+Result: TypeAlias = tuple[int, dict[str, int], float]
 
 ROOT: Final = Path.cwd()
 TAIL: Final = re.compile(r"(\d+) (passed|failed|skipped|deselected|xfailed|error|errors)")
@@ -23,7 +26,8 @@ EVERY_SOURCE: Final = ("contracts/tests", "libs", "services", "tests")
 class Level:
     """One level of the pyramid: where its tests are, how they are chosen, what they need.
 
-    Tests that wait for servers more than they compute are spread over workers, each with its own servers.
+    Tests that wait for servers more than they compute are spread over workers, each with its own servers. Levels
+    without workers run beside each other, each in one process.
     """
 
     name: str
@@ -34,16 +38,16 @@ class Level:
 
 
 LEVELS: Final = (
-    Level("contracts", ("contracts/tests",), "not wire and not stack", workers=2),
-    Level("libraries", ("libs",), "not wire and not stack", workers=2),
-    Level("services", ("services",), "not wire and not stack", workers=2),
-    Level("pipeline, handbook, architecture", ("tests",), "not wire and not stack", workers=2),
+    Level("contracts", ("contracts/tests",), "not wire and not stack"),
+    Level("libraries", ("libs",), "not wire and not stack"),
+    Level("services", ("services",), "not wire and not stack"),
+    Level("pipeline, handbook, architecture", ("tests",), "not wire and not stack"),
     Level("wire (embedded servers)", EVERY_SOURCE, "wire", workers=4),
     Level("stack (local servers)", EVERY_SOURCE, "stack", "local", workers=3),
 )
 
 
-def run(level: Level) -> tuple[int, dict[str, int], float]:
+def run(level: Level) -> Result:
     """Run one level: pytest's exit code, how many of each outcome, seconds."""
     started = time.monotonic()
     paths = [path for path in level.paths if (ROOT / path).exists()]
@@ -56,12 +60,22 @@ def run(level: Level) -> tuple[int, dict[str, int], float]:
     return done.returncode, counts, time.monotonic() - started
 
 
+def results(levels: Sequence[Level]) -> Iterator[tuple[Level, Result]]:
+    """Run these, and tell of each as it ends: first those that only compute, on two cores, then the others."""
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        running = {pool.submit(run, level): level for level in reversed(levels) if not level.workers}
+        for done in as_completed(running):
+            yield running[done], done.result()
+    for level in levels:
+        if level.workers:
+            yield level, run(level)
+
+
 def main(what: str) -> int:
     """Run `test` (all that needs only Python) or `check` (everything); the exit code is 1 if anything failed."""
     chosen = [level for level in LEVELS if what == "check" or level.needs == "python"]
     failed = passed = skipped = 0
-    for level in chosen:
-        code, counts, seconds = run(level)
+    for level, (code, counts, seconds) in results(chosen):
         good = code == pytest.ExitCode.OK
         failed += 0 if good else max(1, counts.get("failed", 0) + counts.get("error", 0) + counts.get("errors", 0))
         passed += counts.get("passed", 0)
