@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
-    path for path in ROOT.glob("**/*.md") if not {".venv", ".uv", "build", "node_modules"} & set(path.parts)
+    path for path in ROOT.glob("**/*.md") if not {".venv", ".uv", ".pytest_cache", "build", "node_modules"} & set(path.parts)
 )
 LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
 LONGEST = 250
