@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted(
-    path for path in ROOT.glob("**/*.md") if not {".venv", ".uv", ".pytest_cache", "build", "node_modules"} & set(path.parts)
-)
+NOT_OURS = {".venv", ".uv", ".pytest_cache", "build", "node_modules"}
+PAGES = sorted(path for path in ROOT.glob("**/*.md") if not NOT_OURS & set(path.parts))
 LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
 LONGEST = 250
 
