@@ -184,9 +184,9 @@ class KafkaProducer:
 
 def partition_of(key: bytes | None, partitions: list[int], available: list[int]) -> int:
     """Where a key belongs, as in every Java client; anywhere without one. Keys come again and again."""
-    return (
-        partitions[_spread(key) % len(partitions)] if key is not None else random.choice(available or partitions)
-    )
+    if key is None:
+        return random.choice(available or partitions)  # noqa: S311  # nothing secret
+    return partitions[_spread(key) % len(partitions)]
 
 
 @lru_cache(maxsize=65_536)
