@@ -185,7 +185,7 @@ class KafkaProducer:
 def partition_of(key: bytes | None, partitions: list[int], available: list[int]) -> int:
     """Where a key belongs, as in every Java client; anywhere without one. Keys come again and again."""
     if key is None:
-        return random.choice(available or partitions)  # noqa: S311  # nothing secret
+        return random.choice(available or partitions)
     return partitions[_spread(key) % len(partitions)]
 
 

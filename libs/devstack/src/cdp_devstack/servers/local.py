@@ -60,7 +60,7 @@ class ApacheKafka(KafkaWire):
             self._format()
 
     def command(self) -> list[str]:
-        """The broker, with a heap that leaves memory to others, and without the compiler that takes their cores."""
+        """The broker: a small heap, and without the compiler that would take the others' cores."""
         heap = (
             "-Xms256m",
             "-Xmx768m",
