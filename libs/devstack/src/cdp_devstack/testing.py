@@ -10,11 +10,16 @@ from collections.abc import Iterator
 from typing import Final
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from cdp_devstack.running import Running, running
 
 SHARED: Final = "live"
 PATIENCE_SECONDS: Final = 300
+
+# How long it takes to draw an example says something about the machine, not about the code.
+settings.register_profile("tessera", suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tessera")
 
 
 @pytest.fixture(scope="session")
