@@ -37,9 +37,29 @@ def test_a_withdrawal_said_again_stays_one() -> None:
     )
 
 
-def test_an_older_choice_that_comes_later_changes_nothing() -> None:
+def test_an_older_choice_that_comes_later_changes_nothing_of_a_restriction() -> None:
     choices = after(signal("2", 1, analytics=False))
     assert choices.heard(signal("1", 0, analytics=True)) is choices
+
+
+def test_an_older_grant_that_comes_later_lets_the_grant_hold_from_then_on() -> None:
+    said = [signal("2", 20, analytics=True), signal("1", 10, analytics=True)]
+    assert [standing(*said, seconds=at) for at in (9, 10)] == ["not-asked", "granted"]
+
+
+def test_it_does_not_where_anything_was_against_the_grant() -> None:
+    late = signal("late", 15, analytics=True)
+    for against in (signal("1", 10, analytics=False), signal("1", 10, gpc=("analytics",))):
+        assert standing(against, signal("2", 20, analytics=True), late, seconds=15) == "not-asked"
+        assert standing(signal("2", 20, analytics=True), against, late, seconds=15) != "granted"
+
+
+def test_an_older_restriction_that_comes_later_ends_what_was_granted_before_it() -> None:
+    twice = [signal("1", 10, analytics=True), signal("3", 20, analytics=True)]
+    for against in (signal("2", 15, analytics=False), signal("2", 15, unreadable=True)):
+        assert [standing(*twice, against, seconds=at) for at in (14, 20)] == ["not-asked", "granted"]
+        choices = after(*twice, against)
+        assert choices.heard(against) is choices
 
 
 def test_a_choice_heard_again_changes_nothing() -> None:
@@ -240,3 +260,15 @@ def test_consent_objects_in_their_order_are_heard_once(said: list[Signal]) -> No
     ]
     choices = after(*objects)
     assert after(*objects, *objects).snapshot() == choices.snapshot()
+
+
+@given(acts, st.randoms(use_true_random=False), st.integers(0, 5))
+def test_no_order_of_arrival_lets_more_pass_than_their_own(
+    said: list[Signal], random: Random, seconds: int
+) -> None:
+    said.sort(key=lambda each: (each.moment, not each.unreadable, each.message_id))
+    shuffled = list(said)
+    random.shuffle(shuffled)
+    for purpose in ("analytics", "marketing"):
+        if after(*shuffled).standing(purpose, at(seconds)) == "granted":
+            assert after(*said).standing(purpose, at(seconds)) == "granted"

@@ -144,7 +144,11 @@ def test_an_events_own_no_counts_for_it_even_where_a_younger_yes_stands() -> Non
     gate.pass_on(consent("1", 10, choices=YES), consent("2", 20, choices=YES))
     assert gate.pass_on(event("3", 15, choices=NO)) == ["denied"]
     assert gate.pass_on(event("4", 15, unparsable=True)) == ["unparsable"]
-    assert gate.pass_on(event("5", 15)) == ["granted"]
+    assert gate.pass_on(event("5", 14), event("6", 21)) == ["not-asked", "granted"]
+
+
+def test_events_that_each_carry_a_yes_pass_in_any_order() -> None:
+    assert Gate().pass_on(event("2", 11, choices=YES), event("1", 10, choices=YES)) == ["granted", "granted"]
 
 
 def test_a_policy_in_force_later_decides_later_events_only() -> None:

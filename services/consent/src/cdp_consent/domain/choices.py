@@ -53,6 +53,8 @@ class Mark:
     """A grant covers what was received from here on."""
     over_gpc: bool = False
     """The person granted by a consent event although the browser's signal was known."""
+    unopposed: bool = False
+    """Nothing was ever heard against it: an older grant that arrives later lets it hold from earlier."""
 
     @property
     def order(self) -> tuple[Moment, int, str]:
@@ -97,8 +99,9 @@ class Choices:
     def heard(self, signal: Signal) -> Choices:
         """What stands after a signal: the same object if it changes nothing, as when it is heard again.
 
-        An older choice that arrives later changes nothing. A consent object tells what stood when its event
-        happened: it lifts no restriction that is younger by the sender's clock, and where it only confirms,
+        An older choice that arrives later does not stand, but it tells from when the grant holds that does: an
+        older grant lets it begin earlier, an older restriction later. A consent object tells what stood when its
+        event happened: it lifts no restriction that is younger by the sender's clock, and where it only confirms,
         it changes nothing, but for a restriction once a minute, so that no late grant slips in before it.
         """
         choices = _unreadable(self, signal) if signal.unreadable else self
@@ -116,17 +119,31 @@ def _unreadable(choices: Choices, signal: Signal) -> Choices:
     mark = Mark("not-asked", signal.moment, signal.message_id, signal.moment.received_at)
     newer = {p: m for p, m in choices.marks.items() if m.order >= mark.order}
     overridden = choices.marks.keys() - newer.keys() - {EVERY}
+    shortened = {p: _begun(m, signal, allowed=False) for p, m in newer.items()}
     if EVERY in newer or (old and not overridden and not _replaces(old, mark, signal)):
-        return choices
-    return replace(choices, marks={**newer, EVERY: mark})
+        return choices if shortened == newer else replace(choices, marks={**choices.marks, **shortened})
+    return replace(choices, marks={**shortened, EVERY: mark})
 
 
 def _chosen(choices: Choices, purpose: Purpose, signal: Signal, *, allowed: bool) -> Choices:
     old = choices.newest(purpose)
     mark = _granted(choices, purpose, signal) if allowed else _denied(old, signal)
     if old and not _replaces(old, mark, signal):
-        return choices
+        mark = _begun(old, signal, allowed=allowed) if mark.order < old.order else old
+        if mark == old:
+            return choices
     return replace(choices, marks={**choices.marks, purpose: mark})
+
+
+def _begun(mark: Mark, signal: Signal, *, allowed: bool) -> Mark:
+    """The mark that stands, after an older choice. Only a grant changes: in the time from which it holds."""
+    if mark.standing != "granted":
+        return mark
+    received_at = signal.moment.received_at
+    if allowed:
+        return replace(mark, since=received_at) if mark.unopposed and received_at < mark.since else mark
+    since = mark.since if received_at < mark.since else mark.moment.received_at
+    return replace(mark, since=since, unopposed=False)
 
 
 def _granted(choices: Choices, purpose: Purpose, signal: Signal) -> Mark:
@@ -135,8 +152,9 @@ def _granted(choices: Choices, purpose: Purpose, signal: Signal) -> Mark:
     goes_on = old is not None and choices.standing(purpose, old.since) == "granted"
     known = choices.gpc.get(purpose)
     over_gpc = signal.deliberate and (purpose in signal.gpc or (known is not None and known < received_at))
-    since = old.since if old and goes_on else received_at
-    return Mark("granted", signal.moment, signal.message_id, since, over_gpc)
+    if old and goes_on:
+        return Mark("granted", signal.moment, signal.message_id, old.since, over_gpc, old.unopposed)
+    return Mark("granted", signal.moment, signal.message_id, received_at, over_gpc, not (old or known))
 
 
 def _denied(old: Mark | None, signal: Signal) -> Mark:
