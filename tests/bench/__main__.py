@@ -14,7 +14,7 @@ import uvloop
 from cdp_devstack.running import running
 from cdp_devstack.servers import Stack
 
-from tests.bench import end_to_end, relay, segments
+from tests.bench import chain, end_to_end, hops, relay, segments
 from tests.bench.report import Row, write
 
 Benchmark: TypeAlias = Callable[[Path], list[Row]]
@@ -27,9 +27,18 @@ def relayed(folder: Path) -> list[Row]:
 
 
 def through_everything(folder: Path) -> list[Row]:
-    """On the whole platform."""
+    """On the whole platform, and before that on the bare chain with the same servers."""
+    with Stack.start("local", folder / "chain") as stack:
+        print("  bare chain")
+        peer = uvloop.run(chain.findings(stack, folder))
     with running("local", folder / "platform") as up:
-        return uvloop.run(end_to_end.rows(up))
+        return uvloop.run(end_to_end.rows(up, peer))
+
+
+def by_hop(folder: Path) -> list[Row]:
+    """What each role costs, and how soon it is back."""
+    with running("local", folder / "hops") as up:
+        return uvloop.run(hops.rows(up))
 
 
 def engine(folder: Path) -> list[Row]:
@@ -37,7 +46,12 @@ def engine(folder: Path) -> list[Row]:
     return segments.rows()
 
 
-BENCHMARKS: Final[dict[str, Benchmark]] = {"relay": relayed, "end-to-end": through_everything, "segments": engine}
+BENCHMARKS: Final[dict[str, Benchmark]] = {
+    "relay": relayed,
+    "end-to-end": through_everything,
+    "hops": by_hop,
+    "segments": engine,
+}
 
 
 def main() -> None:

@@ -33,9 +33,10 @@ class Sent:
 class Load:
     """Events of some 2,000 known visitors; one in ten by somebody new who enters `offer-seen`."""
 
-    def __init__(self, edge: str, batch: int, seed: int = 1) -> None:
+    def __init__(self, edge: str, batch: int, seed: int = 1, padding: int = 0) -> None:
         self._edge = edge
         self._batch = batch
+        self._more = {"note": "x" * padding} if padding else {}
         self._random = random.Random(seed)
         self._run = uuid4().hex[:8]
         self._n = 0
@@ -96,6 +97,6 @@ class Load:
             "anonymousId": f"new-{message_id}" if flips else f"visitor-{self._random.randrange(VISITORS)}",
             "messageId": message_id,
             "timestamp": datetime.now(UTC).isoformat(),
-            "properties": {"sku": f"sku-{self._n % 997}", "platform": "mobile", "channel": "email"},
+            "properties": {"sku": f"sku-{self._n % 997}", "platform": "mobile", "channel": "email", **self._more},
             "context": GRANTED,
         }
