@@ -14,7 +14,7 @@ import uvloop
 from cdp_devstack.running import running
 from cdp_devstack.servers import Stack
 
-from tests.bench import chain, end_to_end, hops, relay, segments
+from tests.bench import chain, end_to_end, hops, relay, scale, segments
 from tests.bench.report import Row, write
 
 Benchmark: TypeAlias = Callable[[Path], list[Row]]
@@ -41,6 +41,12 @@ def by_hop(folder: Path) -> list[Row]:
         return uvloop.run(hops.rows(up))
 
 
+def by_size(folder: Path) -> list[Row]:
+    """On a document server of its own."""
+    with Stack.start("local", folder / "scale", only=("mongo",)) as stack:
+        return uvloop.run(scale.rows(stack))
+
+
 def engine(folder: Path) -> list[Row]:
     """In this process."""
     return segments.rows()
@@ -50,6 +56,7 @@ BENCHMARKS: Final[dict[str, Benchmark]] = {
     "relay": relayed,
     "end-to-end": through_everything,
     "hops": by_hop,
+    "scale": by_size,
     "segments": engine,
 }
 
