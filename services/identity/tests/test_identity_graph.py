@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
+from uuid import UUID
 
 import pytest
 from cdp_identity.domain.facts import Resolution
 from cdp_identity.domain.sightings import Sighting
 from cdp_identity.store import GraphStore, IdentityGraph, MemoryGraphStore
 from cdp_identity.store.view import PointerCache, View
+from cdp_runtime.failures import Away
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from identity_builders import Sightings, ident, resolve
@@ -47,6 +49,26 @@ async def test_the_oldest_survives_whoever_logs_in_first(store: GraphStore, see:
     old, young = see("d1"), see("u1", "d2")
     late, early, merged = await resolve(store, young, old, see("u1", "d1"))
     assert merged.profile_id == early.profile_id != late.profile_id
+
+
+async def test_a_pointer_that_could_not_be_moved_is_moved_by_the_next_pass(see: Sightings) -> None:
+    class Forgetful(MemoryGraphStore):
+        away = True
+
+        async def repoint(self, moves: Sequence[tuple[str, UUID, UUID]]) -> None:
+            if self.away:
+                raise Away
+            await super().repoint(moves)
+
+    store = Forgetful()
+    graph = IdentityGraph(store)
+    phone, laptop, login = see("u1", "d1"), see("d2"), see("u1", "d2")
+    (first, _) = await graph.resolve([phone, laptop])
+    with pytest.raises(Away):
+        await graph.resolve([login])
+    store.away = False
+    await graph.resolve([login])
+    assert {pointer.entity for pointer in store.pointing.values()} == {first.profile_id}
 
 
 async def test_an_email_brings_devices_together_before_any_login(store: GraphStore, see: Sightings) -> None:

@@ -119,14 +119,13 @@ class View:
 
     async def compress(self) -> None:
         """Point every identifier of this pass straight at its root, so that the next pass is one hop."""
-        moves: list[tuple[str, UUID, UUID]] = []
-        for identifier, entity in self._pointers.items():
-            root = await self.root(entity)
-            if root.id != entity:
-                moves.append((identifier.pseudonym, entity, root.id))
-                self._cache.put(identifier, root.id)
-        if moves:
-            await self._store.repoint(moves)
+        roots = {identifier: (await self.root(entity)).id for identifier, entity in self._pointers.items()}
+        moved = {identifier: root for identifier, root in roots.items() if root != self._pointers[identifier]}
+        if not moved:
+            return
+        await self._store.repoint([(i.pseudonym, self._pointers[i], root) for i, root in moved.items()])
+        for identifier, root in moved.items():  # not before: what is cached as moved is not moved again
+            self._cache.put(identifier, root)
 
     async def _read_pointers(self, identifiers: Sequence[Identifier]) -> None:
         if not identifiers:
