@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
@@ -33,6 +32,7 @@ from cdp_profiles.domain.parts import Identifier
 from cdp_profiles.domain.profile import Profile
 from cdp_profiles.handlers import stages as writer_stages
 from cdp_profiles.store import MemoryProfileStore
+from cdp_runtime.backoff import Patience
 from cdp_runtime.codec import encode
 from cdp_runtime.pseudonyms import Pseudonymizer
 from cdp_runtime.settings import PrivacySettings
@@ -41,10 +41,11 @@ from cdp_segments.catalogs import Catalogs
 from cdp_segments.handlers import stages as evaluator_stages
 from cdp_segments.store import MemoryPersonStore
 from cdp_segments.timers import MemoryTimers
-from cdp_testkit import Action, LocalBus, Scenario
+from cdp_testkit import LocalBus, Scenario
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from watching import Watched
 
 DEFINITIONS = Path(__file__).parents[2] / "infra" / "definitions"
 TENANT = "demo"
@@ -60,31 +61,11 @@ def loaded() -> list[definitions.Loaded]:
     return definitions.load(DEFINITIONS)
 
 
-class Watched:
-    """A store whose every call the bus's script sees, so that a crash may fall between any two."""
-
-    def __init__(self, store: Any, bus: LocalBus, role: str) -> None:
-        self._store = store
-        self._bus = bus
-        self._role = role
-
-    def __getattr__(self, name: str) -> Any:
-        member = getattr(self._store, name)
-        if not inspect.iscoroutinefunction(member):
-            return member
-
-        async def call(*arguments: Any, **named: Any) -> Any:
-            self._bus.note(Action(name, self._role, type(self._store).__name__, 1))
-            return await member(*arguments, **named)
-
-        return call
-
-
 class Pipeline:
     """The platform. `restart` gives every role a new process: only stores, topics and offsets stay."""
 
-    def __init__(self) -> None:
-        self.bus = LocalBus()
+    def __init__(self, patience: Patience | None = None) -> None:
+        self.bus = LocalBus(patience=patience)
         self.shop = Scenario(self.bus, WRITE_KEY)
         self.spans = InMemorySpanExporter()
         self.provider = TracerProvider()
@@ -93,9 +74,11 @@ class Pipeline:
         self.subjects, self.ledger = MemorySubjects(), MemoryLedger()
         self.graph = MemoryGraphStore()
         self.profiles = MemoryProfileStore(PSEUDONYMS)
+        self.profile_records = self.profiles.records
+        self.profiles.records = self._watched(self.profiles.records, "profiles-writer", self.profiles)
         self.people = MemoryPersonStore()
         self.people_records = self.people.records
-        self.people.records = self._watched(self.people.records, "segments-evaluator")
+        self.people.records = self._watched(self.people.records, "segments-evaluator", self.people)
         self.timers = MemoryTimers()
         self.dedup = MemoryDedup(DAY, self.bus.clock.now)
         self.edge_definitions = Definitions()
@@ -103,9 +86,9 @@ class Pipeline:
         self.restart()
 
     @classmethod
-    async def ready(cls) -> Pipeline:
+    async def ready(cls, patience: Patience | None = None) -> Pipeline:
         """With the definitions of infra/definitions in force."""
-        made = cls()
+        made = cls(patience)
         for one in loaded():
             await made.bus.publish(one.topic, one.definition)
         return made
@@ -116,8 +99,7 @@ class Pipeline:
         self._start_gate()
         graph = IdentityGraph(self._watched(self.graph, "identity-resolver"), cache_size=1000)
         self.bus.attach("identity-resolver", resolver_stages(graph, PSEUDONYMS))
-        profiles = self._watched(self.profiles, "profiles-writer")
-        self.bus.attach("profiles-writer", writer_stages(profiles, ProfileLimits()))
+        self.bus.attach("profiles-writer", writer_stages(self.profiles, ProfileLimits()))
         catalogs = Catalogs()
         timers = self._watched(self.timers, "segments-evaluator")
         self.bus.attach("segments-evaluator", evaluator_stages(catalogs, self.people, timers), [catalogs.table])
@@ -135,8 +117,8 @@ class Pipeline:
             "consent-gate", gate_stages(ConsentStore(subjects, ledger), policies, PSEUDONYMS), [policies]
         )
 
-    def _watched(self, store: Any, role: str) -> Any:
-        return Watched(store, self.bus, role)
+    def _watched(self, store: Any, role: str, of: Any = None) -> Any:
+        return Watched(store, self.bus, role, type(of or store).__name__)
 
     def edge(self) -> httpx.AsyncClient:
         """The HTTP edge, writing to the bus."""
@@ -206,7 +188,7 @@ class Pipeline:
                 **vars(self.graph),
                 "population": {i: shape(e) for i, e in self.graph.population.items()},
             },
-            "profiles": settled(self.profiles.records.documents),
+            "profiles": settled(self.profile_records.documents),
             "segments": settled(self.people_records.documents),
         }
 

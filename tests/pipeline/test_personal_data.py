@@ -118,7 +118,9 @@ async def test_no_key_header_span_log_or_answer_holds_personal_data(
     )
 
 
-@pytest.mark.parametrize("store", ["MemorySubjects", "MemoryGraphStore", "MemoryProfileStore", "MemoryRecords"])
+@pytest.mark.parametrize(
+    "store", [f"Memory{name}" for name in ("Subjects", "GraphStore", "ProfileStore", "PersonStore")]
+)
 async def test_a_store_that_quotes_a_person_in_its_errors_is_not_quoted(
     platform: Pipeline, store: str, caplog: pytest.LogCaptureFixture
 ) -> None:

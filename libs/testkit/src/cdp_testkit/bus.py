@@ -37,7 +37,7 @@ class Crash(BaseException):
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """Something that happened, in order: fetched, emitted (one a record, before it is written), committed."""
+    """What happens, in order: fetched, ticked, emitted (one a record, before it is written), committed."""
 
     what: str
     group: str
@@ -135,8 +135,10 @@ class LocalBus:
         """The clock's turn in every stage that is caught up, as of now."""
         now = self.clock.now()
         for group in self._groups.values():
-            partitions = range(len(self._partitions(group.runner.stage.reads.name)))
-            if not group.halted:
+            topic = group.runner.stage.reads.name
+            partitions = range(len(self._partitions(topic)))
+            if group.runner.stage.on_tick and not group.halted:
+                self.note(Action("ticked", group.runner.group, topic, 0))
                 await group.runner.tick(dict.fromkeys(partitions, now))
 
     def redeliver(self) -> None:

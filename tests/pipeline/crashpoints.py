@@ -1,0 +1,170 @@
+"""One eventful story, and ways to break it off at any single step of any stage.
+
+A step is one document written, one record emitted, or the commit. What breaks off at a step is the whole process
+(a crash) or the store's answer (it has done what it was asked for, and nobody hears of it).
+"""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Final, NamedTuple, TypeAlias
+
+from assembly import Pipeline
+from cdp_contracts import failures_v1
+from cdp_contracts.topics import EVENTS_RECEIVED
+from cdp_runtime.backoff import Patience
+from cdp_runtime.failures import Away
+from cdp_runtime.transport import Incoming
+from cdp_testkit import Action, Crash
+from watching import READS
+
+SERVICES: Final = Path(__file__).parents[2] / "services"
+AT_ONCE: Final = Patience(first_wait=0, longest_wait=0)
+
+LETTER: Final = (
+    failures_v1.SOURCE_TOPIC, failures_v1.SOURCE_PARTITION, failures_v1.SOURCE_OFFSET, failures_v1.REASON,
+)  # fmt: skip
+
+Script: TypeAlias = Callable[[Action], None]
+Emitted: TypeAlias = dict[str, dict[str, bytes]]
+
+
+class Handler(NamedTuple):
+    """A handler of a stage: of its messages, or with `ticks` of its clock."""
+
+    service: str
+    stage: str
+    ticks: bool
+
+    def __str__(self) -> str:
+        return f"{self.service}.{self.stage}{'.tick' if self.ticks else ''}"
+
+
+def handlers() -> list[Handler]:
+    """The handlers of every Stage that stands in a service's sources."""
+    found: list[Handler] = []
+    for source in sorted(SERVICES.glob("*/src/**/*.py")):
+        for node in ast.walk(ast.parse(source.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "Stage":
+                service, stage = source.relative_to(SERVICES).parts[0], ast.unparse(node.args[0])
+                ticks = any(word.arg == "on_tick" for word in node.keywords)
+                found += [Handler(service, stage, with_ticks) for with_ticks in (False, True)[: 1 + ticks]]
+    return found
+
+
+class Steps:
+    """Notes the steps of one handler, and once breaks it off.
+
+    A crash comes before the n-th step. With `answers`, the n-th step is taken and its answer is lost: the store
+    or the broker seems to be away, and the process lives on with all that it has in its memory.
+    """
+
+    def __init__(self, handler: Handler, n: int = 0, *, answers: bool = False, backward: bool = False) -> None:
+        self.taken: list[Action] = []
+        self.broken = False
+        self.backward = backward
+        self._handler = handler
+        self._n = n
+        self._answers = answers
+        self._running: tuple[str, bool] | None = None
+
+    def __call__(self, action: Action) -> None:
+        """Before a step is taken."""
+        if action.what in ("fetched", "ticked"):
+            self._running = (action.group.partition(".")[2], action.what == "ticked")
+        elif self._is_mine(action):
+            self.taken.append(action)
+            if not self._answers:
+                self._break(Crash)
+            elif action.what == "emitted":  # the records before it were written, but nobody said so
+                self._break(Away)
+
+    def done(self, action: Action) -> None:
+        """After a store has done what it was asked for."""
+        if self._answers and self._is_mine(action):
+            self._break(Away)
+
+    def _break(self, how: type[BaseException]) -> None:
+        if len(self.taken) == self._n and not self.broken:
+            self.broken = True
+            raise how
+
+    def _is_mine(self, action: Action) -> bool:
+        mine = action.group.startswith(f"{self._handler.service}-")
+        changes = action.what not in READS  # nothing is lost between a read and what follows it
+        return mine and changes and self._running == (self._handler.stage, self._handler.ticks)
+
+
+async def told(script: Script | None = None, *, withdrawal: bool = True) -> Pipeline:
+    """A story in which everything happens: merges, a refusal, flips, a withdrawal, copies, faults, time."""
+    platform = await Pipeline.ready(AT_ONCE)
+    platform.bus.script = script
+    restarting(platform)
+    phone = platform.shop.visitor("phone").consents().views(4).repeats()
+    laptop = platform.shop.visitor("laptop").consents().fills_cart().does("Order Completed")
+    watch = platform.shop.visitor("watch").consents().views(2)
+    await platform.shop.play(phone, laptop, watch)
+    phone.logs_in("ada", platform="mobile", lifecycle="loyal")
+    await platform.shop.play(phone, laptop.logs_in("ada"), watch.logs_in("ada"))
+    platform.bus.publish_raw(EVENTS_RECEIVED.name, b"{", b"somebody")
+    tablet = platform.shop.visitor("tablet").consents().does("Flash Offer Viewed").logs_in("bob").logs_in("ada")
+    await platform.shop.play(tablet, phone.does("Flash Offer Viewed").waits(seconds=10))
+    await platform.shop.play((phone.withdraws() if withdrawal else phone).views(), laptop.buys())
+    return platform
+
+
+def restarting(platform: Pipeline) -> None:
+    """After a crash every role is started anew, and goes on; the clock's turn comes again anyway."""
+    drain, tick = platform.bus.drain, platform.bus.tick
+
+    async def tick_twice() -> None:
+        await tick()
+        await tick()
+
+    def patient(action: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+        async def run() -> None:
+            while True:
+                try:
+                    await action()
+                except Crash:
+                    platform.restart()
+                else:
+                    return
+
+        return run
+
+    platform.bus.drain = patient(drain)  # type: ignore[method-assign]
+    platform.bus.tick = patient(tick_twice)  # type: ignore[method-assign]
+
+
+def outcome(platform: Pipeline) -> dict[str, Any]:
+    """All that must come out the same, whatever happened on the way, but for the words of the messages."""
+    newest = {m.profile_id: m for m in sorted(platform.memberships(), key=lambda message: message.version)}
+    return {
+        **platform.state(),
+        "queues": platform.timers.queues,
+        "ids": platform.ids(),
+        "memberships": {person: sorted(message.memberships) for person, message in newest.items()},
+        "dead letters": {(r.value, dict(r.headers)[failures_v1.REASON]) for r in platform.dead_letters()},
+    }
+
+
+def emitted(platform: Pipeline) -> Emitted:
+    """Every message by topic and id. One that was sent twice must be the same, word for word."""
+    found: Emitted = defaultdict(dict)
+    for record in platform.records():
+        if record.topic != EVENTS_RECEIVED.name:
+            value = found[record.topic].setdefault(id_of(record), record.value or b"")
+            assert value == record.value, f"two messages of {record.topic} under one id"
+    return found
+
+
+def id_of(record: Incoming) -> str:
+    """The id of a message; of a dead letter where it comes from, and why it is one."""
+    said = {name: value.decode() for name, value in record.headers}
+    if record.topic.endswith(".dlq"):
+        return "/".join(said[name] for name in LETTER)
+    return said["ce_id"]
