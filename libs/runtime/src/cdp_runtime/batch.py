@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
 from cdp_contracts import failures_v1
@@ -20,12 +19,26 @@ M = TypeVar("M", bound=Contract)
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a message stands in its topic; the same on every redelivery."""
+    """Where a message stands in its topic and when it was written there; the same on every redelivery."""
 
     topic: str
     partition: int
     offset: int
     timestamp: datetime
+
+
+def origin_of(record: Incoming) -> Origin:
+    """Where a record first came from: one that was put back from the dead letters keeps its place and time."""
+    said = dict(record.headers)
+    place = (record.partition, record.offset)
+    timestamp = record.timestamp
+    if said.get(failures_v1.SOURCE_TOPIC) == record.topic.encode():
+        try:
+            place = int(said[failures_v1.SOURCE_PARTITION]), int(said[failures_v1.SOURCE_OFFSET])
+            timestamp = datetime.fromisoformat(said[failures_v1.SOURCE_TIME].decode()).astimezone(UTC)
+        except (KeyError, ValueError, OverflowError):
+            pass
+    return Origin(record.topic, *place, timestamp)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +98,8 @@ class Batch(Generic[M]):
         return len(self._messages)
 
     def origin(self, message: M) -> Origin:
-        """Where the message first came from: a dead letter that is replayed keeps its place."""
-        record = self._records[id(message)]
-        said = dict(record.headers)
-        if said.get(failures_v1.SOURCE_TOPIC) == record.topic.encode():
-            with suppress(KeyError, ValueError):
-                partition, offset = int(said[failures_v1.SOURCE_PARTITION]), int(said[failures_v1.SOURCE_OFFSET])
-                return Origin(record.topic, partition, offset, record.timestamp)
-        return Origin(record.topic, record.partition, record.offset, record.timestamp)
+        """Where the message first came from: a dead letter that is replayed keeps its place and its time."""
+        return origin_of(self._records[id(message)])
 
     def emit(self, *messages: Contract, cause: M) -> None:
         """Send these once the handler has returned; they carry on the trace of their cause."""

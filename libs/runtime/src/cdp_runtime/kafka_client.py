@@ -121,9 +121,11 @@ class KafkaProducer:
         failure: Exception | None = None
         for index, record in enumerate(records):
             try:
-                futures.append(
-                    await producer.send(record.topic, record.value, key=record.key, headers=list(record.headers))
-                )
+                sending = producer.send(
+                    record.topic, record.value, key=record.key, partition=record.partition,
+                    headers=list(record.headers),
+                )  # fmt: skip
+                futures.append(await sending)
             except MessageSizeTooLargeError:
                 failure = TooLarge(index)
                 break

@@ -7,21 +7,26 @@ from datetime import datetime
 from cdp_contracts import failures_v1 as f
 from pydantic import ValidationError
 
-from cdp_runtime.batch import DeadLetter
+from cdp_runtime.batch import DeadLetter, origin_of
 from cdp_runtime.transport import Outgoing
 
 
 def dead_letter(letter: DeadLetter, *, topic: str, role: str, stage: str, now: datetime) -> Outgoing:
-    """The record to write. The same letter written twice differs in its time alone."""
+    """The record to write. The same letter written twice differs in its time alone.
+
+    A letter that was put back and failed again still says where it came from first.
+    """
     record = letter.record
+    origin = origin_of(record)
     kept = tuple(header for header in record.headers if header[0] not in f.DEAD_LETTER_HEADERS)
     said = {
         f.REASON: letter.reason,
         f.SERVICE: role,
         f.STAGE: stage,
-        f.SOURCE_TOPIC: record.topic,
-        f.SOURCE_PARTITION: str(record.partition),
-        f.SOURCE_OFFSET: str(record.offset),
+        f.SOURCE_TOPIC: origin.topic,
+        f.SOURCE_PARTITION: str(origin.partition),
+        f.SOURCE_OFFSET: str(origin.offset),
+        f.SOURCE_TIME: origin.timestamp.isoformat(),
         f.ATTEMPTS: str(letter.attempts),
         f.FAILED_AT: now.isoformat(),
     }

@@ -25,12 +25,16 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A record to be written. A null value is a tombstone, sent on purpose only."""
+    """A record to be written. A null value is a tombstone, sent on purpose only.
+
+    Its key says which partition it goes to, unless `partition` does: what is put back goes where it came from.
+    """
 
     topic: str
     key: bytes | None
     value: bytes | None
     headers: Headers = ()
+    partition: int | None = None
 
 
 class Producer(Protocol):

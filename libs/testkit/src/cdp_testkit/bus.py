@@ -107,7 +107,8 @@ class LocalBus:
         """Append a record to its partition; tables that follow the topic see it at once."""
         partitions = self._partitions(record.topic)
         numbers = list(range(len(partitions)))
-        number = self._partitioner(record.key, numbers, numbers)
+        asked = record.partition
+        number = self._partitioner(record.key, numbers, numbers) if asked is None else asked
         partition = partitions[number]
         partition.append(
             Incoming(
