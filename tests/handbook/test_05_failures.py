@@ -14,7 +14,7 @@ from collections.abc import Callable
 from uuid import uuid4
 
 from assembly import WRITE_KEY, Pipeline
-from cdp_cli.records import Letter, replayed
+from cdp_cli.letters import Letter, replayed
 from cdp_contracts.segments_v1 import MembershipChanged
 from cdp_contracts.topics import (
     EVENTS_PERMITTED,
@@ -63,8 +63,7 @@ async def test_a_dead_letter_can_be_put_back(platform: Pipeline) -> None:
     assert (said(letter)["reason"], said(letter)["attempts"]) == ("RuntimeError", "3")
 
     platform.bus.script = None
-    headers = {name: value.decode() for name, value in letter.headers}
-    platform.bus.write(replayed(Letter(letter, headers)))
+    platform.bus.write(replayed(Letter.of(letter)))
     await platform.bus.drain()
     assert await platform.person(anonymous_id="phone")
 

@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from cdp_contracts import failures_v1
 from cdp_runtime.kafka_client import client_options
-from cdp_runtime.kafka_stage import incoming
+from cdp_runtime.kafka_records import incoming
 from cdp_runtime.settings import KafkaSettings
-from cdp_runtime.transport import Incoming, Outgoing
+from cdp_runtime.transport import Incoming
 
 POLL_MS: Final = 300
-ORIGIN: Final = (failures_v1.SOURCE_TOPIC, failures_v1.SOURCE_PARTITION, failures_v1.SOURCE_OFFSET)
-FORGOTTEN: Final = frozenset(failures_v1.DEAD_LETTER_HEADERS) - frozenset(ORIGIN)
-
-
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """A dead letter: where it lies and why."""
-
-    record: Incoming
-    said: Mapping[str, str]
-
-    @property
-    def place(self) -> str:
-        """How a person names it: partition and offset in its dead-letter topic."""
-        return f"{self.record.partition}:{self.record.offset}"
 
 
 @asynccontextmanager
@@ -78,19 +61,3 @@ async def follow(settings: KafkaSettings, topic: str, *, from_beginning: bool) -
             for records in (await consumer.getmany(timeout_ms=POLL_MS)).values():
                 for record in records:
                     yield incoming(record)
-
-
-async def letters(settings: KafkaSettings, topics: Sequence[str]) -> AsyncIterator[Letter]:
-    """Every dead letter of these topics."""
-    async for record in read_to_end(settings, topics):
-        said: dict[str, Any] = {name: value.decode("utf-8", "replace") for name, value in record.headers}
-        yield Letter(record, {name: said.get(name, "?") for name in failures_v1.DEAD_LETTER_HEADERS})
-
-
-def replayed(letter: Letter) -> Outgoing:
-    """The record to put back on its source topic: key, bytes and headers as they first came.
-
-    Where it first came from stays in its headers, so that de-duplication takes it for the same copy.
-    """
-    kept = tuple(header for header in letter.record.headers if header[0] not in FORGOTTEN)
-    return Outgoing(letter.said[failures_v1.SOURCE_TOPIC], letter.record.key, letter.record.value, kept)
