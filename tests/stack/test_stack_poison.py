@@ -11,6 +11,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 from cdp_contracts.topics import IDENTITIES_MERGED
 from cdp_devstack.offsets import looking, true_ends
+from cdp_devstack.platform import ADMIN_TOKEN
 from cdp_devstack.running import Running, running
 from probing import ALLOWED, TLS, Probe, new_id
 
@@ -71,7 +72,10 @@ async def test_only_the_stage_of_merges_halts_and_goes_on_when_a_person_steps_ov
     try:
         await probe.stream_goes_on()
         async with httpx.AsyncClient(verify=TLS) as client:
-            assert (await client.post(f"{up.url('profiles-writer')}/resume")).json() == {"resumed": 1}
+            resume = f"{up.url('profiles-writer')}/resume"
+            assert (await client.post(resume)).status_code == 401
+            answer = await client.post(resume, headers={"Authorization": f"Bearer {ADMIN_TOKEN}"})
+            assert answer.json() == {"resumed": 1}
         await until_halted(up)
     finally:
         writer = up.platform.roles["profiles-writer"]

@@ -8,16 +8,14 @@ import sys
 from datetime import UTC, datetime
 
 import pytest
-from cdp_cli import tail
+from cdp_cli import stages, tail
 from cdp_cli.main import app
-from cdp_cli.records import Letter, replayed
-from cdp_contracts import failures_v1
-from cdp_contracts.topics import EVENTS_RECEIVED, TOPICS
+from cdp_contracts.topics import TOPICS
 from cdp_runtime.transport import Incoming
 from typer.testing import CliRunner
 
 NOON = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
-COMMANDS = ("apply", "topics", "tail", "profile", "explain", "dlq", "schemas")
+COMMANDS = ("apply", "halt", "resume", "topics", "tail", "profile", "explain", "dlq", "schemas")
 
 
 def said(*arguments: str, code: int = 0) -> str:
@@ -58,20 +56,6 @@ def test_personal_data_is_shown_on_demand_only() -> None:
     assert tail.line(record(b"\xffjane"), personal=False) == '"5 bytes that are not JSON"'
 
 
-def test_a_letter_goes_back_as_it_came_and_keeps_its_first_place() -> None:
-    headers = (
-        ("traceparent", b"00-1"),
-        (failures_v1.REASON, b"KeyError"),
-        (failures_v1.SOURCE_TOPIC, EVENTS_RECEIVED.name.encode()),
-        (failures_v1.SOURCE_PARTITION, b"3"),
-        (failures_v1.SOURCE_OFFSET, b"41"),
-    )
-    letter = Letter(record(b"{}", headers), {failures_v1.SOURCE_TOPIC: EVENTS_RECEIVED.name})
-    back = replayed(letter)
-    assert (back.topic, back.key, back.value) == (EVENTS_RECEIVED.name, b"k", b"{}")
-    assert back.headers == (headers[0], *headers[2:])
-
-
 def test_an_unknown_dead_letter_topic_is_named() -> None:
     assert "no dead-letter topic is called nothing" in said("dlq", "list", "nothing", code=2)
 
@@ -100,3 +84,12 @@ def test_what_is_missing_is_said_in_a_line(
 def test_an_unreachable_read_api_is_said_in_a_line() -> None:
     text = said("profile", "user_id=jane", "--url", "http://127.0.0.1:9", "--token", "t", code=2)
     assert "http://127.0.0.1:9/v1/profiles: ConnectError" in text
+
+
+def test_which_instances_are_meant() -> None:
+    told = {"CDP_PROFILES_WRITER_URL": "http://one/, http://two"}
+    assert stages.instances(["http://x"], ["profiles-writer"], told) == ["http://x", "http://one", "http://two"]
+    with pytest.raises(stages.Refused, match="CDP_CONSENT_GATE_URL does not say where consent-gate answers"):
+        stages.instances([], ["consent-gate"], told)
+    assert "name a URL or a --role" in said("halt", code=2)
+    assert "http://127.0.0.1:9: ConnectError" in said("resume", "http://127.0.0.1:9", code=2)

@@ -35,6 +35,7 @@ def cdp(live: Running, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
         "CDP_PROFILES_URL": live.url("profiles-http"),
         "CDP_SEGMENTS_URL": live.url("segments-http"),
         "CDP_READ_TOKEN": READ_TOKEN,
+        "CDP_PROFILES_WRITER_URL": live.url("profiles-writer"),
     }.items():
         monkeypatch.setenv(name, value)
 
@@ -110,20 +111,45 @@ async def put(live: Running, value: bytes) -> None:
     await producer.close()
 
 
-def test_dead_letters_are_listed_shown_and_replayed(live: Running, cdp: Callable[..., str]) -> None:
-    asyncio.run(put(live, b"no event of the command"))
+def test_dead_letters_are_listed_shown_replayed_and_dropped(live: Running, cdp: Callable[..., str]) -> None:
+    text = f"no event of the command {uuid4().hex}"
+    asyncio.run(put(live, text.encode()))
 
-    def shown() -> int:
-        return cdp("dlq", "show", "events.received", "--personal").count("b'no event of the command'")
+    def mine() -> list[dict[str, str]]:
+        told = [json.loads(line) for line in cdp("dlq", "list", "events.received", "--json").splitlines()]
+        return [one for one in told if text in cdp("dlq", "show", one["topic"], one["place"], "--value")]
 
-    eventually(lambda: shown() > 0)
-    before = shown()
-    listed = cdp("dlq", "list")
-    assert f"{DEAD}  json_invalid at /" in listed
-    text = cdp("dlq", "show", "events.received", "--reason", "json_invalid")
-    assert f"{DEAD} 0:" in text
-    assert "from cdp.events.received.v1 " in text
-    assert "no event of the command" not in text
+    eventually(lambda: len(mine()) == 1)
+    (letter,) = mine()
+    assert (letter["topic"], letter["state"], letter["reason"]) == (DEAD, "open", "json_invalid at /")
+    assert f"{DEAD}  json_invalid at /" in cdp("dlq", "list")
+    assert text not in cdp("dlq", "show", DEAD, letter["place"])
+    chosen = ("events.received", "--reason", "json_invalid", "--since", letter["failed_at"])
     assert cdp("dlq", "replay", "events.received", "--reason", "no such reason") == "0 letters replayed\n"
-    assert " letters replayed" in cdp("dlq", "replay", "events.received", "--reason", "json_invalid")
-    eventually(lambda: shown() == 2 * before)
+    assert "would replay " in cdp("dlq", "replay", *chosen, "--dry-run")
+    assert letter in mine(), "a rehearsal changes nothing"
+
+    assert " letters replayed" in cdp("dlq", "replay", *chosen)
+    eventually(lambda: len(mine()) == 1 and mine()[0]["place"] != letter["place"])
+    (again,) = mine()
+    first_place = ("source_topic", "source_partition", "source_offset", "source_time")
+    assert [again[name] for name in first_place] == [letter[name] for name in first_place]
+
+    assert "would drop " in cdp("dlq", "drop", *chosen, "--because", "a test", code=2)
+    assert again in mine()
+    assert " letters dropped" in cdp("dlq", "drop", *chosen, "--because", "a test", "--yes")
+    assert mine() == []
+    assert cdp("dlq", "replay", *chosen) == "0 letters replayed\n"
+
+
+def test_a_role_is_halted_and_resumed_by_command(live: Running, cdp: Callable[..., str]) -> None:
+    url = live.url("profiles-writer")
+    device = f"cli-{uuid4().hex[:8]}"
+    try:
+        assert cdp("halt", "--role", "profiles-writer") == f"{url}  2 halted, 0 finishing\n"
+        visit(live, device, views=1)
+        assert "401: the admin token is wrong" in cdp("resume", url, "--admin-token", "wrong", code=2)
+        assert "404: " in cdp("profile", f"anonymous_id={device}", code=2)
+    finally:
+        assert cdp("resume", url) == f"{url}  2 resumed\n"
+    eventually(lambda: CliRunner().invoke(app, ["profile", f"anonymous_id={device}"]).exit_code == 0)

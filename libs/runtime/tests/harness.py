@@ -17,7 +17,7 @@ from cdp_runtime.backoff import Patience
 from cdp_runtime.clock import ManualClock
 from cdp_runtime.codec import encode
 from cdp_runtime.kafka_client import KafkaProducer, client_options
-from cdp_runtime.kafka_stage import incoming
+from cdp_runtime.kafka_records import incoming
 from cdp_runtime.settings import KafkaSettings
 from cdp_runtime.stage import Stage
 from cdp_runtime.transport import Incoming, Outgoing
@@ -85,7 +85,9 @@ class Harness(Protocol):
     async def kill(self) -> None: ...
     async def stop(self) -> None: ...
     def halted(self) -> list[str]: ...
+    async def halt(self) -> bool: ...
     async def resume(self) -> None: ...
+    async def part(self) -> None: ...
 
 
 class BusHarness:
@@ -131,6 +133,12 @@ class BusHarness:
 
     def halted(self) -> list[str]:
         return list(self.bus.halted().values())
+
+    async def halt(self) -> bool:
+        raise NotImplementedError("nothing runs between two drains")
+
+    async def part(self) -> None:
+        raise NotImplementedError("the bus runs one instance of a group")
 
     async def resume(self) -> None:
         for group in self.bus.halted():
@@ -207,12 +215,16 @@ class WireHarness:
 
     async def stop(self) -> None:
         self._ended.set()
+        await self.part()
+        if self._serving:
+            await self._serving
+
+    async def part(self) -> None:
+        """The other instances end; their partitions come back to the first."""
         for task, ended in self._others:
             ended.set()
             await task
         self._others.clear()
-        if self._serving:
-            await self._serving
 
     @staticmethod
     async def _serve(app: Role, started: asyncio.Event, ended: asyncio.Event) -> None:
@@ -224,6 +236,11 @@ class WireHarness:
     def halted(self) -> list[str]:
         assert self.role is not None
         return [stage.halted for stage in self.role.state.stages if stage.halted]
+
+    async def halt(self) -> bool:
+        """As `POST /halt` does; whether it has stopped."""
+        assert self.role is not None
+        return all([await stage.halt("by command", DEADLINE) for stage in self.role.state.stages])
 
     async def resume(self) -> None:
         assert self.role is not None

@@ -14,7 +14,8 @@ from cdp_runtime import kafka_progress
 from cdp_runtime.batch import Batch
 from cdp_runtime.clock import SystemClock
 from cdp_runtime.kafka_progress import COMMIT_SECONDS, Progress
-from cdp_runtime.kafka_stage import LARGE, KafkaStage, incoming
+from cdp_runtime.kafka_records import incoming
+from cdp_runtime.kafka_stage import LARGE, KafkaStage
 from cdp_runtime.runner import StageRunner
 from cdp_runtime.settings import KafkaSettings
 from cdp_runtime.stage import Stage

@@ -91,3 +91,25 @@ async def test_asked_to_end_it_finishes_the_batch_in_flight(
     worker.free.set()
     await ending
     assert totals(await harness.read(topics.invoices.name)) == [1]
+
+
+async def test_halted_by_command_it_stays_halted_when_partitions_move_and_goes_on_where_it_was(
+    harness: Harness, topics: Topics
+) -> None:
+    worker, guest = Worker(topics), Worker(topics)
+    await harness.run(worker.stage)
+    await harness.publish(*(order(customer, n) for n, customer in enumerate(CUSTOMERS, 1)))
+    await harness.settle()
+    assert await harness.halt()
+    assert harness.halted() == ["by command"]
+    await harness.publish(*(order(customer, 100 + n) for n, customer in enumerate(CUSTOMERS, 1)))
+    await harness.join(guest.stage)
+    await harness.until(lambda: bool(guest.handled))
+    await harness.part()
+    assert (harness.halted(), len(worker.handled)) == (["by command"], len(CUSTOMERS))
+
+    await harness.resume()
+    await harness.settle()
+    written = [*range(1, len(CUSTOMERS) + 1), *range(101, 101 + len(CUSTOMERS))]
+    assert sorted(totals(await harness.read(topics.invoices.name))) == written
+    assert len(worker.handled) + len(guest.handled) == len(written)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -16,7 +17,8 @@ from cdp_runtime.kafka_client import KafkaProducer
 from cdp_runtime.settings import KafkaSettings
 from pydantic import ValidationError
 
-from cdp_cli import definitions, dlq, tail, topics
+from cdp_cli import definitions, dlq, stages, tail, topics
+from cdp_cli.console import fail
 
 app: Final = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 app.add_typer(dlq.app, name="dlq")
@@ -28,6 +30,9 @@ app.add_typer(schemas_app, name="schemas")
 TIMEOUT: Final = 10
 PROFILES: Final = typer.Option(envvar="CDP_PROFILES_URL", help="base URL of profiles-http")
 SEGMENTS: Final = typer.Option(envvar="CDP_SEGMENTS_URL", help="base URL of segments-http")
+Urls = Annotated[list[str] | None, typer.Argument(help="base URLs of instances")]
+Roles = Annotated[list[str] | None, typer.Option(help="every instance of a role, as CDP_<ROLE>_URL names them")]
+AdminToken = Annotated[str, typer.Option(envvar="CDP_ADMIN_TOKEN", help="admin token", show_default=False)]
 TOKEN: Final = typer.Option(envvar="CDP_READ_TOKEN", help="read token", show_default=False)
 
 
@@ -122,6 +127,44 @@ def explain(
     typer.echo(get(f"{url}/v1/segments/{segment}/explain/{profile_id}", token))
 
 
+@app.command()
+def halt(urls: Urls = None, role: Roles = None, admin_token: AdminToken = "") -> None:
+    """Let instances finish the batch at hand, commit it, and fetch no more until they are resumed.
+
+    They stay alive and keep their partitions. An instance that is not named goes on, and one that is restarted
+    has forgotten it: name every instance of a role.
+    """
+    ask("halt", urls or [], role or [], admin_token)
+
+
+@app.command()
+def resume(urls: Urls = None, role: Roles = None, admin_token: AdminToken = "") -> None:
+    """Let halted instances go on exactly where they stood.
+
+    One that halted by itself sets aside what the batch at hand calls for; on a topic that must lose nothing it
+    halts again at the same message.
+    """
+    ask("resume", urls or [], role or [], admin_token)
+
+
+def ask(word: str, urls: Sequence[str], roles: Sequence[str], token: str) -> None:
+    """Ask every instance; ends with code 2 if any could not do it."""
+    failed = []
+    try:
+        named = stages.instances(urls, roles)
+    except stages.Refused as error:
+        fail(str(error))
+    for url in named:
+        try:
+            done = stages.command(url, word, token)
+        except stages.Refused as error:
+            failed.append(str(error))
+        else:
+            typer.echo(f"{url}  {', '.join(f'{count} {name}' for name, count in done.items())}")
+    if failed:
+        fail("\n".join(failed))
+
+
 @schemas_app.command("show")
 def schemas_show(topic: Annotated[str, typer.Argument(help="a topic's full name")]) -> None:
     """Print the JSON Schema of a topic's messages."""
@@ -149,12 +192,6 @@ def get(url: str, token: str, query: dict[str, str] | None = None) -> str:
     if answer.is_error:
         fail(f"{answer.status_code}: {body.get('message', '')}")
     return json.dumps(body, indent=2, ensure_ascii=False)
-
-
-def fail(message: str) -> None:
-    """Say what is wrong on standard error and end with code 2."""
-    typer.echo(message, err=True)
-    raise typer.Exit(2)
 
 
 def run() -> None:

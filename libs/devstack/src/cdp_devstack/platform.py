@@ -21,6 +21,7 @@ from cdp_devstack.servers.ports import HOST, free_port
 TENANT: Final = "demo"
 WRITE_KEY: Final = "demo-write-key"
 READ_TOKEN: Final = "demo-read-token"  # noqa: S105  # opens nothing but a stack on this machine
+ADMIN_TOKEN: Final = "demo-admin-token"  # noqa: S105  # the same
 PEPPER: Final = "a pepper for trying things out"
 READY_SECONDS: Final = 90
 
@@ -58,15 +59,14 @@ class RoleProcess:
         self._environment = environment
         self._child: Child | None = None
 
-    def launch(self) -> None:
-        """Start the process without waiting."""
+    def launch(self, extra: Mapping[str, str] | None = None) -> None:
+        """Start the process without waiting, with these variables over its own for this once."""
         command = [
             sys.executable, "-m", "uvicorn", "--factory", self._spec.builder, "--host", HOST,
             "--port", str(self.port), "--log-level", "warning", "--loop", "uvloop", "--no-access-log",
         ]  # fmt: skip
-        self._child = Child(
-            self.name, command, folder=self._folder, log=self.log, environment={**self._environment}
-        )
+        environment = {**self._environment, **(extra or {})}
+        self._child = Child(self.name, command, folder=self._folder, log=self.log, environment=environment)
 
     def wait_ready(self, seconds: float = READY_SECONDS) -> None:
         """Return when the role says that it can do its work; ServerError when it ended or takes too long."""
@@ -178,6 +178,7 @@ def environment_for(stack: Stack) -> dict[str, str]:
         "CDP_MONGO_URL": stack.mongo,
         "CDP_REDIS_URL": stack.redis,
         "CDP_PEPPER": PEPPER,
+        "CDP_ADMIN_TOKEN": ADMIN_TOKEN,
         "CDP_PROFILES_READ_TOKENS": f'{{"{READ_TOKEN}": "{TENANT}"}}',
         "CDP_SEGMENTS_READ_TOKENS": f'{{"{READ_TOKEN}": "{TENANT}"}}',
         "PYTHONUNBUFFERED": "1",

@@ -10,6 +10,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
+from cdp_cli.stages import variable
+
 from cdp_devstack.platform import READ_TOKEN, WRITE_KEY, environment_for
 from cdp_devstack.running import Running, running, say
 
@@ -48,6 +50,7 @@ def environment_file(up: Running) -> str:
     """What a shell exports to use the `cdp` command against this platform."""
     variables = {
         **environment_for(up.stack),
+        **{variable(role): up.url(role) for role in up.platform.roles},
         "CDP_COLLECTOR_URL": up.url("collector-http"),
         "CDP_PROFILES_URL": up.url("profiles-http"),
         "CDP_SEGMENTS_URL": up.url("segments-http"),

@@ -15,6 +15,7 @@ from faststream.asgi import AsgiFastStream
 from faststream.asgi.types import Receive, Scope, Send
 from opentelemetry.sdk.trace import TracerProvider
 
+from cdp_runtime.admin import Admins
 from cdp_runtime.backoff import Patience
 from cdp_runtime.clock import Clock, SystemClock
 from cdp_runtime.kafka_client import KafkaProducer, PatientBroker
@@ -23,7 +24,7 @@ from cdp_runtime.kafka_tables import TableReader
 from cdp_runtime.probes import probes
 from cdp_runtime.quiet import spare_log
 from cdp_runtime.runner import StageRunner
-from cdp_runtime.settings import KafkaSettings
+from cdp_runtime.settings import AdminSettings, KafkaSettings
 from cdp_runtime.stage import Stage
 from cdp_runtime.tables import AnyTable
 from cdp_runtime.tracing import tracer_provider
@@ -95,6 +96,7 @@ def role(
     clock: Clock | None = None,
     patience: Patience | None = None,
     provider: TracerProvider | None = None,
+    admin: AdminSettings | None = None,
 ) -> Role:
     """Wire a role. Nothing connects before the application starts.
 
@@ -105,6 +107,7 @@ def role(
     logging.getLogger("aiokafka").setLevel(logging.ERROR)
     spare_log("aiokafka")
     clock = clock or SystemClock()
+    admins = Admins(admin or AdminSettings())
     provider = provider or tracer_provider(name)
     state = RoleState(name, tables=tables)
     broker: PatientBroker | None = None
@@ -141,7 +144,7 @@ def role(
                 await resource.close()
             provider.shutdown()
 
-    application = Role(state, probes(state, api or FastAPI(title=name)), broker, lifespan)
+    application = Role(state, probes(state, api or FastAPI(title=name), admins), broker, lifespan)
 
     async def drain() -> None:
         for adapter in state.stages:

@@ -6,19 +6,19 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
+from cdp_runtime.kafka_records import EPOCH
 from cdp_runtime.transport import Incoming
 
 log: Final = logging.getLogger("cdp.kafka")
 
 COMMIT_SECONDS: Final = 0.25
 LAST_COMMIT_SECONDS: Final = 5.0
-EPOCH: Final = datetime.fromtimestamp(0, UTC)
 
 
 class Progress:
@@ -43,6 +43,11 @@ class Progress:
         """Know nothing: partitions were assigned anew."""
         self._handled.clear()
         self._open.clear()
+
+    async def rewind(self, consumer: AIOKafkaConsumer) -> None:
+        """Read on behind what was handled, whatever was fetched since. KafkaError if that cannot be learnt."""
+        for tp in consumer.assignment():
+            consumer.seek(tp, self._handled[tp][0] if tp in self._handled else await _start_of(consumer, tp))
 
     async def commit_in_time(self, consumer: AIOKafkaConsumer) -> None:
         """Commit if there is something to commit and the last time is long enough ago. Raises nothing."""

@@ -6,20 +6,23 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any, Final
 
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import ConsumerStoppedError, KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka.subscriber.usecase import LogicSubscriber
 
 from cdp_runtime import metrics
+from cdp_runtime.backoff import Patience
 from cdp_runtime.clock import Clock
 from cdp_runtime.failures import Halted, place_of
+from cdp_runtime.halting import Halt, Pulse
 from cdp_runtime.kafka_progress import Progress
+from cdp_runtime.kafka_records import incoming
 from cdp_runtime.runner import StageRunner
 from cdp_runtime.settings import KafkaSettings
 from cdp_runtime.transport import Incoming
@@ -34,6 +37,7 @@ RETRY_SECONDS: Final = 1.0
 LARGE: Final = 500
 LONGEST_REST: Final = 0.1
 LONG_SECONDS: Final = 1.0
+LIVE_SECONDS: Final = 60.0
 
 
 class KafkaStage:
@@ -51,7 +55,10 @@ class KafkaStage:
         self._clock = clock
         self._is_ready = ready
         self._lock = asyncio.Lock()
-        self._resumed = asyncio.Event()
+        self._halt = Halt()
+        self._pulse = Pulse()
+        self._patience = Patience()
+        self._rewind = False
         self.batch: asyncio.Task[None] | None = None
         self._moving = False
         self._fetching: asyncio.Task[None] | None = None
@@ -59,9 +66,9 @@ class KafkaStage:
         self._subscriber: LogicSubscriber[Any] | None = None
         self._progress = Progress(runner.group)
         self._in_flight: datetime | None = None
-        self.halted: str | None = None
         self.stopping = False
         metrics.LAG_SECONDS.labels(*runner.labels).set_function(self.lag_seconds)
+        metrics.STALLED.labels(*runner.labels).set_function(self.stalled_seconds)
 
     def attach(self, broker: KafkaBroker) -> None:
         """Subscribe, with nothing acknowledged that has not been handled."""
@@ -81,6 +88,7 @@ class KafkaStage:
 
     def begin(self) -> None:
         """Fetch, once the broker's subscribers have started."""
+        self._pulse.beat()
         self._fetching = asyncio.create_task(self._fetch_for_ever())
 
     async def revoke(self) -> None:
@@ -94,15 +102,42 @@ class KafkaStage:
             self._ticker.cancel()
             self._ticker = None
         if self.batch and not self.batch.done():
-            await asyncio.wait({self.batch}, timeout=self._settings.drain_seconds)
+            if not self._halt.met:  # what waits for a person will not end by itself
+                await asyncio.wait({self.batch}, timeout=self._settings.drain_seconds)
             self.batch.cancel()
         await self._progress.commit(self._consumer)
         if self.stopping and self._fetching:
             self._fetching.cancel()
 
+    @property
+    def halted(self) -> str | None:
+        """Why it waits for a person, if it does."""
+        return self._halt.reason
+
+    async def halt(self, reason: str, seconds: float) -> bool:
+        """Fetch no more until a person resumes; whether what was in flight is done and committed in that time.
+
+        It stays in its group and keeps its partitions. Lasts as long as the process.
+        """
+        self._halt.shut(reason, by_command=True)
+        metrics.HALTED.labels(*self.runner.labels).set(1)
+        log.warning("%s halted: %s", self.runner.group, reason)
+        return await self._halt.reached(seconds)
+
     def resume(self) -> None:
         """What a person says after a halt."""
-        self._resumed.set()
+        if self._halt.open():
+            self.runner.resume()
+        metrics.HALTED.labels(*self.runner.labels).set(0)
+
+    @property
+    def alive(self) -> bool:
+        """Whether its loop goes round, waits in good order, or has not begun yet."""
+        return self._fetching is None or not (self._fetching.done() or self.stalled_seconds() > LIVE_SECONDS)
+
+    def stalled_seconds(self) -> float:
+        """Since the loop went round, not counting what it waits for."""
+        return self._pulse.seconds() if self._fetching else 0.0
 
     def lag_seconds(self) -> float:
         """Age of the oldest record not yet handled, as far as the last fetch knows."""
@@ -115,15 +150,41 @@ class KafkaStage:
         return self._subscriber.consumer if self._subscriber else None
 
     async def _fetch_for_ever(self) -> None:
+        """Turn after turn. One that fails for no known reason is told with its place and made again."""
+        attempt = 0
         while not self.stopping and (consumer := self._consumer):
             try:
-                fetched = await consumer.getmany(timeout_ms=POLL_MS, max_records=self._settings.max_records)
+                await self._turn(consumer)
             except ConsumerStoppedError:
                 return
-            except KafkaError as error:
-                log.warning("%s: fetch failed: %s", self.runner.group, type(error).__name__)
-                await asyncio.sleep(RETRY_SECONDS)
-                continue
+            except Exception as error:
+                self._rewind = True
+                log.error("%s: the fetch loop failed, going on: %s", self.runner.group, place_of(error))  # noqa: TRY400
+                metrics.RETRIES.labels(*self.runner.labels, "fetch").inc()
+                await asyncio.sleep(self._patience.wait(attempt))
+                attempt += 1
+            else:
+                attempt = 0
+                self._pulse.beat()
+
+    async def _turn(self, consumer: AIOKafkaConsumer) -> None:
+        """Fetch once and handle it. What was fetched in a turn that failed is fetched again."""
+        with self._pulse.waiting():
+            if self._halt.reason:
+                await self._progress.commit(consumer)
+                await self._halt.passed()
+            if self._rewind:
+                await self._progress.rewind(consumer)
+                self._rewind = False
+        try:
+            fetched = await consumer.getmany(timeout_ms=POLL_MS, max_records=self._settings.max_records)
+        except ConsumerStoppedError:
+            raise
+        except KafkaError as error:
+            log.warning("%s: fetch failed: %s", self.runner.group, type(error).__name__)
+            await asyncio.sleep(RETRY_SECONDS)
+            return
+        with self._pulse.waiting():
             if fetched and not (self.stopping or self._moving):
                 await self._take_turn(consumer, [incoming(record) for record in chain(*fetched.values())])
             await self._progress.commit_in_time(consumer)
@@ -151,9 +212,12 @@ class KafkaStage:
         if not done:  # it waits for a store or for a person: what came before it must not stay uncommitted
             await self._progress.commit_in_time(consumer)
             await asyncio.wait({self.batch})
-        if not self.batch.cancelled() and self.batch.exception():
+        error = None if self.batch.cancelled() else self.batch.exception()
+        if isinstance(error, Exception):
+            raise error
+        if error:
             self.stopping = True
-            log.error("%s stops: %s", self.runner.group, type(self.batch.exception()).__name__)
+            log.error("%s stops: %s", self.runner.group, type(error).__name__)
 
     async def _handle(self, records: list[Incoming]) -> None:
         self._in_flight = min(record.timestamp for record in records)
@@ -175,11 +239,8 @@ class KafkaStage:
             try:
                 await self.runner.process(records)
             except Halted as halted:
-                self.halted = halted.reason
-                self._resumed.clear()
-                await self._resumed.wait()
-                self.halted = None
-                self.runner.resume()
+                self._halt.shut(halted.reason)
+                await self._halt.passed()
             except Exception as error:
                 log.error("%s: unforeseen failure, trying again: %s", self.runner.group, place_of(error))  # noqa: TRY400
                 await asyncio.sleep(RETRY_SECONDS)
@@ -197,6 +258,8 @@ class KafkaStage:
         while not self.stopping:
             await asyncio.sleep(self.runner.stage.tick_seconds)
             try:
+                if self.halted:
+                    continue
                 async with self._lock:
                     await self._ready()
                     await self.runner.tick(await self._watermarks())
@@ -222,16 +285,3 @@ class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka p
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         self._stage.assigned()
-
-
-def incoming(record: ConsumerRecord[Any, Any]) -> Incoming:
-    """The record as the port has it."""
-    return Incoming(
-        topic=record.topic,
-        partition=record.partition,
-        offset=record.offset,
-        timestamp=datetime.fromtimestamp(record.timestamp / 1000, UTC),
-        key=record.key,
-        value=record.value,
-        headers=tuple(record.headers),
-    )

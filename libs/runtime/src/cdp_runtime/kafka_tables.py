@@ -14,6 +14,7 @@ from typing import Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from cdp_runtime.failures import place_of
 from cdp_runtime.kafka_client import client_options, reachable
 from cdp_runtime.settings import KafkaSettings
 from cdp_runtime.tables import AnyTable
@@ -38,7 +39,9 @@ class TableReader:
                 await self._follow()
             except (KafkaError, OSError) as error:
                 log.warning("definitions cannot be read: %s", type(error).__name__)
-                await asyncio.sleep(RETRY_SECONDS)
+            except Exception as error:
+                log.error("definitions cannot be read: %s", place_of(error))  # noqa: TRY400
+            await asyncio.sleep(RETRY_SECONDS)
 
     async def _follow(self) -> None:
         await reachable(self._settings)

@@ -31,5 +31,8 @@ BATCH_STARTED: Final = Gauge(
 )
 LAG_SECONDS: Final = Gauge("cdp_lag_seconds", "Age of the oldest message not yet handled, 0 when caught up", STAGE)
 HALTED: Final = Gauge("cdp_consumer_halted", "1 while the stage waits for a person", STAGE)
+STALLED: Final = Gauge(
+    "cdp_fetch_stalled_seconds", "Since the fetch loop went round, not counting what it waits for", STAGE
+)
 AWAY: Final = Gauge("cdp_resource_away", "1 while a store or the broker cannot be reached", STAGE)
 BAD_DEFINITIONS: Final = Counter("cdp_bad_definitions", "Definitions that did not compile", ("topic",))

@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from cdp_runtime.admin import Admins
+
+HALT_SECONDS: Final = 5.0
+
 
 class HaltableStage(Protocol):
-    """A stage that a person may have to resume."""
+    """A stage that a person may halt, or may have to resume."""
 
-    halted: str | None
+    @property
+    def halted(self) -> str | None:
+        """Why it waits for a person, if it does."""
+        ...
+
+    @property
+    def alive(self) -> bool:
+        """Whether its loop goes round, or waits for something in good order."""
+        ...
+
+    async def halt(self, reason: str, seconds: float) -> bool:
+        """Fetch no more; whether the batch in flight was done and committed within that time."""
+        ...
 
     def resume(self) -> None:
         """Go on."""
@@ -39,11 +56,13 @@ class State(Protocol):
         ...
 
 
-def probes(state: State, api: FastAPI) -> FastAPI:
-    """Add `/livez`, `/readyz`, `/metrics` and `POST /resume` to a role's routes."""
+def probes(state: State, api: FastAPI, admins: Admins) -> FastAPI:
+    """Add `/livez`, `/readyz`, `/metrics`, and for admins `POST /halt` and `POST /resume`, to a role's routes."""
 
     async def livez() -> Response:
-        return JSONResponse({"status": "alive", "role": state.name})
+        stuck = not all(stage.alive for stage in state.stages)
+        body = {"status": "stuck" if stuck else "alive", "role": state.name}
+        return JSONResponse(body, status_code=503 if stuck else 200)
 
     async def readyz() -> Response:
         halted = [stage.halted for stage in state.stages if stage.halted]
@@ -53,7 +72,14 @@ def probes(state: State, api: FastAPI) -> FastAPI:
     async def metrics() -> Response:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
-    async def resume() -> Response:
+    async def halt(request: Request) -> Response:
+        admins.check(request)
+        stopped = await asyncio.gather(*(stage.halt("by command", HALT_SECONDS) for stage in state.stages))
+        body = {"halted": stopped.count(True), "finishing": stopped.count(False)}
+        return JSONResponse(body, status_code=200 if all(stopped) else 202)
+
+    async def resume(request: Request) -> Response:
+        admins.check(request)
         halted = [stage for stage in state.stages if stage.halted]
         for stage in halted:
             stage.resume()
@@ -62,5 +88,6 @@ def probes(state: State, api: FastAPI) -> FastAPI:
     api.add_api_route("/livez", livez, include_in_schema=False)
     api.add_api_route("/readyz", readyz, include_in_schema=False)
     api.add_api_route("/metrics", metrics, include_in_schema=False)
+    api.add_api_route("/halt", halt, methods=["POST"], include_in_schema=False)
     api.add_api_route("/resume", resume, methods=["POST"], include_in_schema=False)
     return api

@@ -56,3 +56,11 @@ class PrivacySettings(BaseSettings):
     model_config = SettingsConfigDict(**CONFIG, env_prefix="CDP_")
 
     pepper: SecretStr = Field(min_length=16, description="at least 16 characters, no default")
+
+
+class AdminSettings(BaseSettings):
+    """Who may halt and resume a role."""
+
+    model_config = SettingsConfigDict(**CONFIG, env_prefix="CDP_")
+
+    admin_token: SecretStr | None = Field(default=None, description="without it nobody may halt or resume")
