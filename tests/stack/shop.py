@@ -12,17 +12,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from cdp_contracts.topics import (
-    EVENTS_PERMITTED,
-    EVENTS_RECEIVED,
-    EVENTS_RESOLVED,
-    EVENTS_VALIDATED,
-    IDENTITIES_MERGED,
-    PROFILES_UPDATED,
-)
 from cdp_devstack import expected
 from cdp_devstack.clickstream import Clickstream
-from cdp_devstack.offsets import caught_up
+from cdp_devstack.offsets import FLOW, caught_up
 from cdp_devstack.platform import WRITE_KEY
 from cdp_devstack.replay import COPIES, INVALID, replay, story
 from cdp_devstack.running import Running, running
@@ -36,14 +28,6 @@ Disturbance: TypeAlias = Callable[[], Over]
 RUN: Final = "run"
 ENDED_AGO: Final = timedelta(seconds=5)
 SETTLE_SECONDS: Final = 150
-FLOW: Final = (
-    ("collector-validator.validate_events", EVENTS_RECEIVED),
-    ("consent-gate.guard_events", EVENTS_VALIDATED),
-    ("identity-resolver.resolve_identities", EVENTS_PERMITTED),
-    ("profiles-writer.update_profiles", EVENTS_RESOLVED),
-    ("profiles-writer.absorb_profiles", IDENTITIES_MERGED),
-    ("segments-evaluator.evaluate", PROFILES_UPDATED),
-)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 from cdp_contracts.topics import Topic
 from cdp_runtime import kafka_stage
 from cdp_runtime.app import Role, role
-from cdp_runtime.batch import Batch
+from cdp_runtime.batch import Batch, Tick
 from cdp_runtime.clock import SystemClock
 from cdp_runtime.halting import Pulse
 from cdp_runtime.kafka_records import EPOCH, moment_of
@@ -92,8 +92,14 @@ class Bench:
                 self.handled.append(o.amount)
                 batch.emit(invoice(o, o.amount), cause=o)
 
+        async def count_ticks(_: Tick) -> None:
+            self.ticks += 1
+
+        self.ticks = 0
         reads = topic or topics.orders
-        stage = Stage(write_invoices, reads=reads, emits=[topics.invoices])
+        stage = Stage(
+            write_invoices, reads=reads, emits=[topics.invoices], on_tick=count_ticks, tick_seconds=0.001
+        )
         runner = StageRunner(
             stage, role="tests-worker", producer=Nowhere(), clock=SystemClock(), patience=PATIENCE
         )
@@ -138,6 +144,18 @@ async def test_halted_by_command_it_commits_and_fetches_no_more_until_it_is_resu
     bench.stage.resume()
     await bench.until(1, 2, 3)
     assert (bench.stage.halted, gauge("cdp_consumer_halted")) == (None, 0.0)
+
+
+async def test_the_clock_has_no_turn_while_it_is_halted(bench: Bench) -> None:
+    bench.stage.begin()
+    assert await bench.stage.halt("by command", 10)
+    bench.stage.assigned()
+    await asyncio.sleep(0.05)  # fifty turns, if it had any
+    assert bench.ticks == 0
+    bench.stage.resume()
+    async with asyncio.timeout(10):
+        while not bench.ticks:
+            await asyncio.sleep(0.005)
 
 
 async def test_what_halted_by_itself_stays_halted_when_its_partitions_move() -> None:

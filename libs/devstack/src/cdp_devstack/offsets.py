@@ -10,8 +10,25 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from cdp_contracts.topics import (
+    EVENTS_PERMITTED,
+    EVENTS_RECEIVED,
+    EVENTS_RESOLVED,
+    EVENTS_VALIDATED,
+    IDENTITIES_MERGED,
+    PROFILES_UPDATED,
+)
 
 QUIET_MS: Final = 300
+FLOW: Final = (
+    ("collector-validator.validate_events", EVENTS_RECEIVED),
+    ("consent-gate.guard_events", EVENTS_VALIDATED),
+    ("identity-resolver.resolve_identities", EVENTS_PERMITTED),
+    ("profiles-writer.update_profiles", EVENTS_RESOLVED),
+    ("profiles-writer.absorb_profiles", IDENTITIES_MERGED),
+    ("segments-evaluator.evaluate", PROFILES_UPDATED),
+)
+"""Every stage's group with what it reads, in the direction of the flow."""
 
 
 @asynccontextmanager
