@@ -44,7 +44,14 @@ def test_an_older_choice_that_comes_later_changes_nothing_of_a_restriction() -> 
 
 def test_an_older_grant_that_comes_later_lets_the_grant_hold_from_then_on() -> None:
     said = [signal("2", 20, analytics=True), signal("1", 10, analytics=True)]
-    assert [standing(*said, seconds=at) for at in (9, 10)] == ["not-asked", "granted"]
+    assert [standing(*said, seconds=at) for at in (9, 10)] == [None, "granted"]
+
+
+def test_before_a_first_grant_nothing_stood_and_after_a_no_nothing_was_granted() -> None:
+    yes = signal("2", 20, analytics=True)
+    assert standing(yes, seconds=19) is None
+    assert standing(signal("1", 10, analytics=False), yes, seconds=19) == "not-asked"
+    assert standing(signal("1", 10, gpc=("analytics",)), yes, seconds=19) is not None
 
 
 def test_it_does_not_where_anything_was_against_the_grant() -> None:
@@ -71,7 +78,7 @@ def test_a_choice_heard_again_changes_nothing() -> None:
 def test_a_grant_does_not_reach_back() -> None:
     granted = signal("1", 10, analytics=True)
     assert standing(granted, seconds=10) == "granted"
-    assert standing(granted, seconds=9) == "not-asked"
+    assert standing(granted, seconds=9) is None
 
 
 def test_a_grant_said_again_holds_from_the_first_time_on() -> None:

@@ -54,6 +54,14 @@ def word(verdict: Verdict) -> str:
     return verdict.reason if isinstance(verdict, Withheld) else verdict.decision.basis["analytics"]
 
 
+def test_a_later_grant_of_the_user_takes_nothing_from_what_the_device_allowed_before() -> None:
+    accepted = consent("1", 1, choices=YES, device="phone")
+    login = event("2", 2, device="phone", user="ann")
+    elsewhere = consent("3", 3, choices=YES, device="laptop", user="ann")
+    assert Gate().pass_on(accepted, login, elsewhere) == ["granted"] * 3
+    assert Gate().pass_on(accepted, elsewhere, login) == ["granted"] * 3
+
+
 def test_a_choice_holds_for_later_events_of_the_batch_and_not_for_earlier_ones() -> None:
     said = [event("1", 1), consent("2", 2, choices=YES), event("3", 3), consent("4", 4, choices=NO), event("5", 5)]
     assert Gate().pass_on(*said) == ["not-asked", "granted", "granted", "withdrawn", "withdrawn"]

@@ -71,9 +71,10 @@ class Choices:
     """When the browser's signal was first received, per purpose that it denied."""
 
     def standing(self, purpose: Purpose, received_at: datetime) -> Standing | None:
-        """What stands for a purpose, for an event of that time; None: this id never chose.
+        """What stands for a purpose, for an event of that time; None: this id had not chosen by then.
 
-        A restriction holds for whatever is decided after it; a grant never for what came before it.
+        A restriction holds for whatever is decided after it; a grant never for what came before it. Where nothing
+        was ever heard against the grant, nothing stood before it, as was so when the event came.
         """
         mark = self.newest(purpose)
         if mark is None:
@@ -82,7 +83,9 @@ class Choices:
             return mark.standing
         if purpose in self.gpc and not mark.over_gpc:
             return "gpc"
-        return "granted" if received_at >= mark.since else "not-asked"
+        if received_at >= mark.since:
+            return "granted"
+        return None if mark.unopposed else "not-asked"
 
     def snapshot(self) -> dict[Purpose, Standing]:
         """What stands now for each purpose ever touched."""
