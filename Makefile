@@ -1,6 +1,6 @@
 # Every target does its own set-up. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test check local contracts format lint types bench containers clean
+.PHONY: help setup demo up down test check local contracts format lint types bench chaos containers clean
 SHELL := /bin/bash
 BIN := .venv/bin
 export PYTHONWARNINGS ?=
@@ -49,6 +49,11 @@ bench: ## measure, beside peers, in one run; writes build/bench.json
 	@libs/devstack/bin/bootstrap --group bench
 	@$(BIN)/python -m cdp_devstack.install
 	@$(BIN)/python -m tests.bench
+
+SEEDS ?= 1-20
+chaos: setup ## seeded stories while roles and servers come to harm, held against an oracle (SEEDS=1-20)
+	@$(BIN)/python -m cdp_devstack.install
+	@$(BIN)/python -m tests.chaos --seeds $(SEEDS)
 
 containers: setup ## build the images, bring the compose file up, replay against it while roles die (needs Docker)
 	@$(BIN)/python -m tests.containers.run

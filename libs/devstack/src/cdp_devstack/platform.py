@@ -96,6 +96,16 @@ class RoleProcess:
         if self._child:
             self._child.kill()
 
+    def pause(self) -> None:
+        """Freeze it: it holds its connections and says nothing."""
+        if self._child:
+            self._child.pause()
+
+    def resume(self) -> None:
+        """Let it go on after `pause`."""
+        if self._child:
+            self._child.resume()
+
     @property
     def pid(self) -> int | None:
         """Its process id while it runs."""

@@ -1,0 +1,90 @@
+"""One seed from beginning to end: tell the story while things go wrong, wait until all is quiet, compare."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from typing import Final
+
+from cdp_contracts.topics import MEMBERSHIP_CHANGED
+
+from tests.chaos.cluster import Cluster
+from tests.chaos.faults import Fault
+from tests.chaos.observed import Observed, observe
+from tests.chaos.oracle import Outcome, outcome
+from tests.chaos.sending import Sender, Told
+from tests.chaos.story import Story, by_time
+from tests.chaos.tape import Tape, quiet
+from tests.chaos.verdict import differences
+
+FLASH: Final = "flash-visitors"
+FLASH_SECONDS: Final = 60
+POLL_SECONDS: Final = 0.5
+
+
+@dataclass
+class Result:
+    """What came of one seed."""
+
+    differences: list[str]
+    events: int = 0
+    sent: int = 0
+    refusals: int = 0
+    permitted: int = 0
+    seconds: float = 0.0
+    faults: tuple[Fault, ...] = field(default=())
+
+    def __str__(self) -> str:
+        """One line."""
+        what = f"{len(self.differences)} DIFFERENCES" if self.differences else "agrees"
+        return (
+            f"{what}: {self.events} events sent {self.sent} times and {self.refusals} more after a refusal, "
+            f"{self.permitted} permitted, {len(self.faults)} faults, {self.seconds:.0f} s"
+        )
+
+
+async def run(cluster: Cluster, tape: Tape, story: Story, faults: tuple[Fault, ...]) -> Result:
+    """Tell a story under these faults. What never ends or never works again is a difference like any other."""
+    started = time.monotonic()
+    sender = Sender(cluster.up.kafka, lambda: cluster.edges)
+    result = Result([], len(story.events), story.sent, faults=faults)
+    try:
+        async with asyncio.TaskGroup() as doing:
+            telling = doing.create_task(sender.tell(story))
+            for fault in faults:
+                doing.create_task(happen(cluster, fault))
+        told = telling.result()
+        await quiet(cluster.up.kafka)
+        result.refusals = told.refusals
+        out = outcome(by_time(story.lanes))
+        result.permitted = len(out.permitted)
+        result.differences = await compared(cluster, tape, story, told, out)
+    except* Exception as failures:  # told, with the seed, like everything else that is not as it must be
+        result.differences += [f"{type(failure).__name__}: {failure}" for failure in failures.exceptions]
+    finally:
+        await sender.close()
+    result.seconds = time.monotonic() - started
+    return result
+
+
+async def happen(cluster: Cluster, fault: Fault) -> None:
+    """Wait for its time."""
+    await asyncio.sleep(fault.at)
+    await asyncio.to_thread(cluster.apply, fault)
+
+
+async def compared(cluster: Cluster, tape: Tape, story: Story, told: Told, out: Outcome) -> list[str]:
+    """Hold everything against the oracle, once nobody is in the window of seconds any more."""
+    seen = await observe(cluster.up, story, tape)
+    deadline = time.monotonic() + FLASH_SECONDS
+    while in_flash(seen) and time.monotonic() < deadline:
+        await asyncio.sleep(POLL_SECONDS)
+        seen.add(await tape.read())
+    return differences(story, told.acknowledged, told.begun, out, seen)
+
+
+def in_flash(seen: Observed) -> bool:
+    """Whether anybody is still told to be in the window of seconds."""
+    newest = {seen.message["profile_id"]: seen.message for seen in seen.records[MEMBERSHIP_CHANGED.name]}
+    return any(FLASH in message["memberships"] for message in newest.values())
