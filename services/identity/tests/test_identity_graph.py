@@ -83,6 +83,17 @@ async def test_a_shared_device_stays_with_its_first_owner(store: GraphStore, see
     assert (refusal.profile_id, refusal.other, refusal.limit) == (bob.profile_id, ada.profile_id, "user_id:1")
 
 
+@pytest.mark.parametrize("before", [(), ("d1",)])
+async def test_a_shared_device_stays_with_its_first_owner_also_within_one_batch(
+    store: GraphStore, see: Sightings, before: tuple[str, ...]
+) -> None:
+    (ada,) = await resolve(store, see("u1", "d9"))
+    batch = [*map(see, before), see("u1", "d1"), see("u2", "d1"), see("d1")]
+    *_, login, bob, tablet = await IdentityGraph(store).resolve(batch)
+    assert bob.profile_id != ada.profile_id == login.profile_id == tablet.profile_id
+    assert [refusal.other for refusal in bob.refusals] == [ada.profile_id]
+
+
 async def test_a_new_user_on_anothers_device_gets_a_profile_of_its_own(store: GraphStore, see: Sightings) -> None:
     ada, bob = await resolve(store, see("u1", "d1"), see("u2", "e2", "d1"))
     assert bob.profile_id != ada.profile_id

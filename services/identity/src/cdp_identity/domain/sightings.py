@@ -96,20 +96,25 @@ def births(sightings: Sequence[Sighting], known: Callable[[Identifier], bool]) -
 
     A sighting that names somebody known, or would join two of these, is left to the unions. So is one that
     reaches a person only through another identifier: were that one somebody else's by now, nothing would
-    hold the two together.
+    hold the two together. Whatever shares an identifier with one that is left comes after it there, in its order:
+    a device that is seen with two users stays with the first of them, however many come in one batch.
     """
     born: dict[Identifier, Birth] = {}
     taken: set[Identifier] = set()
+    left: set[Identifier] = set()
     for sighting in sorted(sightings, key=lambda s: len(s.signs) == 1):  # who is seen alone joins nobody
         identifiers = sighting.identifiers
-        if any(known(identifier) for identifier in identifiers):
-            continue
         birth = born.get(sighting.first)
         others = taken if birth is None else taken - birth.others.keys() - {birth.first}
-        if not others.isdisjoint(identifiers):
-            continue
-        birth = birth or Birth(sighting.newborn(sighting.first), sighting.first)
-        if birth.takes(identifiers):
-            born[sighting.first] = birth
+        new = birth or Birth(sighting.newborn(sighting.first), sighting.first)
+        if (
+            any(known(identifier) for identifier in identifiers)
+            or not left.isdisjoint(identifiers)
+            or not others.isdisjoint(identifiers)
+            or not new.takes(identifiers)
+        ):
+            left.update(identifiers)
+        else:
+            born[sighting.first] = new
             taken.update(identifiers)
     return list(born.values())
