@@ -19,11 +19,12 @@ from cdp_devstack.running import running
 from tests.chaos.cluster import Cluster
 from tests.chaos.faults import schedule
 from tests.chaos.load import draw
-from tests.chaos.previous import previous_tree
+from tests.chaos.previous import previous_contracts
 from tests.chaos.run import Result, run
 from tests.chaos.tape import Tape
 
 FOLDER: Final = Path("build/chaos")
+SHOWN: Final = 12
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -52,7 +53,7 @@ def cluster(folder: Path) -> Iterator[Cluster]:
     """A platform that may come to harm. Its logs stay in the folder."""
     folder.mkdir(parents=True)
     with running("local", folder) as up:
-        harmed = Cluster(up, folder / "roles", previous_tree(folder))
+        harmed = Cluster(up, folder / "roles", previous_contracts(folder))
         try:
             yield harmed
         finally:
@@ -71,7 +72,8 @@ def tell(seed: int, result: Result, folder: Path) -> bool:
     if not result.differences:
         return True
     lines = ["  schedule:", *(f"    {fault}" for fault in result.faults), "  differences:"]
-    lines += [f"    {line}" for line in result.differences]
+    lines += [f"    {line}" for line in result.differences[:SHOWN]]
+    lines += [f"    and {len(result.differences) - SHOWN} more"] if len(result.differences) > SHOWN else []
     lines += [f"  logs: {folder}", f"  again: python -m tests.chaos --seed {seed}"]
     print("\n".join(lines), flush=True)
     return False

@@ -25,8 +25,8 @@ AFTERWARDS_SECONDS: Final = 1.0
 class Cluster:
     """A running platform and the faults that it can be put through. One fault a target at a time."""
 
-    def __init__(self, up: Running, folder: Path, previous: Path | None) -> None:
-        """`previous` holds the tree of the commit before, if there is one."""
+    def __init__(self, up: Running, folder: Path, previous: Mapping[str, str] | None) -> None:
+        """`previous` is the environment in which a role uses the contracts of before, if there are any."""
         self.up = up
         self._folder = folder
         self._previous = previous
@@ -56,7 +56,7 @@ class Cluster:
                 case "replace":
                     self._replace(fault, {})
                 case "previous":
-                    self._replace(fault, source_path(self._previous) if self._previous else {})
+                    self._replace(fault, self._previous or {})
                 case "outage":
                     self._away(fault, Server.stop)
                 case "power-cut":
@@ -113,9 +113,3 @@ class Cluster:
     def _end(self, twin: RoleProcess, role: str) -> None:
         twin.stop()
         del self._twins[role]
-
-
-def source_path(tree: Path) -> Mapping[str, str]:
-    """What makes a process run the packages of another tree instead of the installed ones."""
-    sources = [tree / "contracts" / "src", *sorted(tree.glob("libs/*/src")), *sorted(tree.glob("services/*/src"))]
-    return {"PYTHONPATH": ":".join(map(str, sources))}

@@ -24,7 +24,7 @@ class Fault:
     kill       a role ends as by SIGKILL and is started again after so long
     zombie     a role stands still (SIGSTOP) while a second instance takes over, and then goes on
     replace    a second instance joins, the first ends in good order; then the same the other way round
-    previous   the same, and the second instance runs the code and contracts of the commit before
+    previous   the same, and the second instance uses the contracts as they were before their newest change
     outage     a server is stopped in good order and started again after so long
     power-cut  the same by SIGKILL
     """
@@ -39,7 +39,7 @@ class Fault:
         return f"{self.at:5.1f} s  {self.kind} {self.target} for {self.seconds:.1f} s"
 
 
-def schedule(seed: int, *, seconds: float = 12.0, most: int = 5, rolling: bool = True) -> tuple[Fault, ...]:
+def schedule(seed: int, *, seconds: float = 10.0, most: int = 5, rolling: bool = True) -> tuple[Fault, ...]:
     """The faults of a seed, in time: the same every time. Without `rolling`, none is of the kind `previous`."""
     rng = Random(f"faults {seed}")
     faults: list[Fault] = []

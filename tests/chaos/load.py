@@ -97,7 +97,7 @@ def in_time(sendings: list[Sending]) -> list[Sending]:
     return kept
 
 
-def draw(seed: int, *, people: int = 28, seconds: float = 12.0) -> Story:
+def draw(seed: int, *, people: int = 20, seconds: float = 10.0) -> Story:
     """The story of a seed: the same every time."""
     writer = Writer(Random(f"story {seed}"), f"c{seed}-", seconds)
     kinds = (wanderer, wanderer, single, single, several, several, sharing, californian, viewer)
