@@ -17,8 +17,6 @@ from cdp_runtime import kafka_stage
 from cdp_runtime.app import Role, role
 from cdp_runtime.batch import Batch, Tick
 from cdp_runtime.clock import SystemClock
-from cdp_runtime.halting import Pulse
-from cdp_runtime.kafka_records import EPOCH, moment_of
 from cdp_runtime.kafka_stage import KafkaStage
 from cdp_runtime.runner import StageRunner
 from cdp_runtime.settings import AdminSettings, KafkaSettings
@@ -243,24 +241,6 @@ async def test_a_loop_that_has_ended_is_not_alive(bench: Bench) -> None:
     bench.stage._fetching.cancel()
     await asyncio.wait({bench.stage._fetching})
     assert not bench.stage.alive
-
-
-def test_waiting_is_not_counted() -> None:
-    now = [0.0]
-    pulse = Pulse(lambda: now[0])
-    now[0] = 5.0
-    with pulse.waiting():
-        now[0] = 1000.0
-        assert pulse.seconds() == 5.0
-    now[0] += 2.0
-    assert pulse.seconds() == 7.0
-    pulse.beat()
-    assert pulse.seconds() == 0.0
-
-
-@pytest.mark.parametrize("milliseconds", [-(10**18), -1, 10**18])
-def test_a_record_of_any_time_can_be_read(milliseconds: int) -> None:
-    assert moment_of(milliseconds) >= EPOCH
 
 
 @asynccontextmanager

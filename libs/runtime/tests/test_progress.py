@@ -13,8 +13,9 @@ from aiokafka.errors import CommitFailedError, KafkaConnectionError
 from cdp_runtime import kafka_progress
 from cdp_runtime.batch import Batch
 from cdp_runtime.clock import SystemClock
+from cdp_runtime.halting import Pulse
 from cdp_runtime.kafka_progress import COMMIT_SECONDS, Progress
-from cdp_runtime.kafka_records import incoming
+from cdp_runtime.kafka_records import EPOCH, incoming, moment_of
 from cdp_runtime.kafka_stage import LARGE, KafkaStage
 from cdp_runtime.runner import StageRunner
 from cdp_runtime.settings import KafkaSettings
@@ -171,3 +172,21 @@ async def test_before_a_batch_that_takes_long_is_committed_what_came_before_it(
     consumer.failures = [KafkaConnectionError()]
     await go_round(consumer, handler_seconds=0.1)
     assert consumer.commits[0] == {ZERO: 1}
+
+
+def test_waiting_is_not_counted() -> None:
+    now = [0.0]
+    pulse = Pulse(lambda: now[0])
+    now[0] = 5.0
+    with pulse.waiting():
+        now[0] = 1000.0
+        assert pulse.seconds() == 5.0
+    now[0] += 2.0
+    assert pulse.seconds() == 7.0
+    pulse.beat()
+    assert pulse.seconds() == 0.0
+
+
+@pytest.mark.parametrize("milliseconds", [-(10**18), -1, 10**18])
+def test_a_record_of_any_time_can_be_read(milliseconds: int) -> None:
+    assert moment_of(milliseconds) >= EPOCH
