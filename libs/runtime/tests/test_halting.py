@@ -40,6 +40,7 @@ class Log:
         self.committed_offset: int | None = None
         self.failures: list[Exception] = []
         self.fetches = 0
+        self.paused = False
 
     def add(self, *amounts: int) -> None:
         self.values += [order("ann", amount).model_dump_json().encode() for amount in amounts]
@@ -49,6 +50,9 @@ class Log:
 
     async def getmany(self, **_: Any) -> dict[TopicPartition, list[ConsumerRecord[Any, Any]]]:
         self.fetches += 1
+        if self.paused:
+            await asyncio.sleep(0)
+            return {}
         start, self.position = self.position, len(self.values)
         if self.failures:
             raise self.failures.pop(0)
@@ -72,9 +76,10 @@ class Log:
         return len(self.values)
 
     def pause(self, *_: TopicPartition) -> None:
-        """Nothing is fetched ahead here."""
+        self.paused = True
 
-    resume = pause
+    def resume(self, *_: TopicPartition) -> None:
+        self.paused = False
 
 
 class Bench:

@@ -201,9 +201,11 @@ class KafkaStage:
             return
         consumer.pause(*consumer.assignment())
         started = time.monotonic()
-        await self._take(consumer, records)
-        await asyncio.sleep(min(time.monotonic() - started, LONGEST_REST))
-        consumer.resume(*consumer.assignment())
+        try:
+            await self._take(consumer, records)
+            await asyncio.sleep(min(time.monotonic() - started, LONGEST_REST))
+        finally:
+            consumer.resume(*consumer.assignment())
 
     async def _take(self, consumer: AIOKafkaConsumer, records: list[Incoming]) -> None:
         """Handle a batch in a task of its own, which may be abandoned when partitions move."""
