@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from aiokafka.partitioner import murmur2
@@ -203,3 +203,13 @@ def first_failure(results: Sequence[Any]) -> Exception | None:
         if isinstance(failure, MessageSizeTooLargeError):
             return TooLarge(index)
     return failures[0][1] if failures else None
+
+
+def given_up(consumer: AIOKafkaConsumer) -> bool:
+    """Whether the task has ended that keeps a consumer in its group. It never comes back: every fetch fails."""
+    coordination = getattr(consumer._coordinator, "_coordination_task", None)  # noqa: SLF001  # told nowhere else
+    if coordination is None or not coordination.done():
+        return False
+    if not coordination.cancelled() and (error := coordination.exception()):
+        log.warning("a consumer gave up its group: %s", type(error).__name__)
+    return True

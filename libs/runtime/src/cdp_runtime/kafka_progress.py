@@ -70,7 +70,7 @@ class Progress:
             await consumer.commit(offsets)
         except (CommitFailedError, IllegalStateError):
             log.warning("%s: partitions moved before the commit, others handle them again", self._group)
-        except KafkaError as error:
+        except (KafkaError, RuntimeError) as error:  # uvloop says RuntimeError of a connection that just closed
             log.warning("%s: commit failed: %s", self._group, type(error).__name__)
             self._open = offsets | self._open
 

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any, Final
@@ -21,6 +22,7 @@ from cdp_runtime.backoff import Patience
 from cdp_runtime.clock import Clock
 from cdp_runtime.failures import Halted, place_of
 from cdp_runtime.halting import Halt, Pulse
+from cdp_runtime.kafka_client import given_up
 from cdp_runtime.kafka_progress import Progress
 from cdp_runtime.kafka_records import incoming
 from cdp_runtime.runner import StageRunner
@@ -154,7 +156,7 @@ class KafkaStage:
         attempt = 0
         while not self.stopping and (consumer := self._consumer):
             try:
-                await self._turn(consumer)
+                await (self._join_anew() if given_up(consumer) else self._turn(consumer))
             except ConsumerStoppedError:
                 return
             except Exception as error:
@@ -166,6 +168,17 @@ class KafkaStage:
             else:
                 attempt = 0
                 self._pulse.beat()
+
+    async def _join_anew(self) -> None:
+        """Become a member of the group again, with a new consumer. What was not committed comes again."""
+        with self._pulse.waiting():
+            await self.revoke()
+            while not self.stopping and (subscriber := self._subscriber):
+                with suppress(KafkaError, OSError, RuntimeError):
+                    await subscriber.stop()
+                    await subscriber.start()
+                    return
+                await asyncio.sleep(RETRY_SECONDS)
 
     async def _turn(self, consumer: AIOKafkaConsumer) -> None:
         """Fetch once and handle it. What was fetched in a turn that failed is fetched again."""
