@@ -115,7 +115,8 @@ MUTANTS: Final = [
     ),
     Mutant(
         "a halted stage waits for a person", kafka_stage,
-        "                await self._resumed.wait()\n", "                return\n",
+        "                await self._halt.passed()\n            except",
+        "                return\n            except",
     ),
     Mutant(
         "a message found in `recent` is not applied again", recent,
