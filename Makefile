@@ -30,11 +30,13 @@ test: setup ## every test that needs only Python (in memory and on embedded serv
 check: setup lint types ## everything CI demands, on the local servers too
 	@$(BIN)/python -m cdp_devstack.install
 	@$(BIN)/python -m cdp_contracts.generate --check
+	@$(BIN)/python -m infra.generate --check
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m cdp_devstack.levels check
 
-contracts: setup ## regenerate schemas, topic configuration, AsyncAPI and graphs from the registry
+contracts: setup ## regenerate schemas, topics, ACLs, AsyncAPI, graphs, manifests and tables of settings
 	@$(BIN)/python -m cdp_contracts.generate
+	@$(BIN)/python -m infra.generate
 
 format: setup ## format and fix what can be fixed
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet .
@@ -43,7 +45,7 @@ lint: setup ## ruff, formatting included
 	@echo "· ruff" && $(BIN)/ruff check --quiet . && $(BIN)/ruff format --check --quiet .
 
 types: setup ## strict mypy on all sources
-	@echo "· mypy" && $(BIN)/mypy contracts/src libs/*/src services/*/src
+	@echo "· mypy" && $(BIN)/mypy contracts/src libs/*/src services/*/src && $(BIN)/mypy -p infra.generate
 
 bench: ## measure, beside peers, in one run; writes build/bench.json
 	@libs/devstack/bin/bootstrap --group bench

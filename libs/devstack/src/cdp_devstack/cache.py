@@ -12,6 +12,7 @@ KAFKA_VERSION: Final = "4.1.2"
 SCALA_VERSION: Final = "2.13"
 LOG4J_VERSION: Final = "2.24.3"
 SECANTUS_VERSION: Final = "0.5.3-beta.193"
+KUSTOMIZE_VERSION: Final = "5.7.1"
 
 
 def cache_root() -> Path:
@@ -40,6 +41,16 @@ def kafka_archive() -> Path:
 def secantusd() -> Path:
     """The MongoDB-wire server built from its crate."""
     return cache_root() / f"secantus-{SECANTUS_VERSION}" / "bin" / "secantusd-rs"
+
+
+def promtool() -> Path:
+    """Prometheus' tool that checks and tests rules."""
+    return cache_root() / "promtool"
+
+
+def kustomize() -> Path:
+    """Renders Kubernetes manifests."""
+    return cache_root() / f"kustomize-{KUSTOMIZE_VERSION}"
 
 
 def redis_server() -> Path | None:

@@ -1,8 +1,10 @@
-"""Puts on this machine what the local stack needs: `python -m cdp_devstack.install`.
+"""Puts on this machine what the local stack and `make check` need: `python -m cdp_devstack.install`.
 
 Idempotent and safe to run twice at once. Apache Kafka comes through Maven, the MongoDB-wire server is built by
-cargo (some minutes, once), Java, Maven, build tools and Redis come through apt where this runs as root. What
-it fetches by itself is kept in `$XDG_CACHE_HOME/tessera` (by default `~/.cache/tessera`).
+cargo (some minutes, once), Java, Maven, build tools and Redis come through apt where this runs as root. Of the
+tools that check what is under `infra/`, promtool is taken out of Debian's package (building it takes five minutes)
+and kustomize is built by Go. What it fetches by itself is kept in `$XDG_CACHE_HOME/tessera` (by default
+`~/.cache/tessera`).
 """
 
 from __future__ import annotations
@@ -58,6 +60,8 @@ def main() -> int:
             once("Apache Kafka", cache.kafka_jars(), fetch_kafka)
             once("Kafka's class archive", cache.kafka_archive(), archive_kafka)
             once("secantusd-rs", cache.secantusd().parent.parent, build_secantus)
+            once("promtool", cache.promtool(), fetch_promtool)
+            once("kustomize", cache.kustomize(), build_kustomize)
     except (InstallError, ServerError, subprocess.CalledProcessError) as error:
         print(f"stopped: {error}", file=sys.stderr)
         return 1
@@ -156,9 +160,43 @@ def build_secantus(target: Path) -> None:
     run(["nice", cargo, "install", "-q", *crate, "--root", str(target)])
 
 
-def run(command: Sequence[str], environment: dict[str, str] | None = None) -> None:
+def fetch_promtool(target: Path) -> None:
+    """Out of Debian's or Ubuntu's package `prometheus`, which is not installed; else the one on the path."""
+    if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
+        link(target, "promtool", "install Prometheus with your package manager")
+        return
+    folder = target.parent / "package"
+    folder.mkdir()
+    if os.geteuid() == 0:
+        run(["apt-get", "update", "-qq"])
+    run(["apt-get", "download", "-qq", "prometheus"], folder=folder)
+    run(["dpkg-deb", "-x", *(path.name for path in folder.glob("*.deb")), "."], folder=folder)
+    (folder / "usr/bin/promtool").rename(target)
+
+
+def build_kustomize(target: Path) -> None:
+    """Build it from its module, which Go checks against the public checksum database; else the one on the path."""
+    go = shutil.which("go")
+    if go is None:
+        link(target, "kustomize", "install Go")
+        return
+    module = f"sigs.k8s.io/kustomize/kustomize/v5@v{cache.KUSTOMIZE_VERSION}"
+    folder = target.parent / "bin"
+    run(["nice", go, "install", "-trimpath", module], {**os.environ, "GOBIN": str(folder), "GOFLAGS": ""})
+    (folder / "kustomize").rename(target)
+
+
+def link(target: Path, program: str, remedy: str) -> None:
+    """Use the program that this machine has."""
+    found = shutil.which(program)
+    if found is None:
+        raise InstallError(f"no {program} here: {remedy}, then run this again")
+    target.symlink_to(found)
+
+
+def run(command: Sequence[str], environment: dict[str, str] | None = None, folder: Path | None = None) -> None:
     """Run a tool with its output shown; CalledProcessError when it fails."""
-    subprocess.run(command, check=True, env=environment, stdin=subprocess.DEVNULL)
+    subprocess.run(command, check=True, env=environment, cwd=folder, stdin=subprocess.DEVNULL)
 
 
 if __name__ == "__main__":

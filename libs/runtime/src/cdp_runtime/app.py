@@ -8,6 +8,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final, Protocol, runtime_checkable
 
 from fastapi import FastAPI
@@ -15,6 +16,7 @@ from faststream.asgi import AsgiFastStream
 from faststream.asgi.types import Receive, Scope, Send
 from opentelemetry.sdk.trace import TracerProvider
 
+from cdp_runtime import metrics
 from cdp_runtime.admin import Admins
 from cdp_runtime.backoff import Patience
 from cdp_runtime.clock import Clock, SystemClock
@@ -110,6 +112,7 @@ def role(
     admins = Admins(admin or AdminSettings())
     provider = provider or tracer_provider(name)
     state = RoleState(name, tables=tables)
+    expose(state)
     broker: PatientBroker | None = None
     if stages:
         if kafka is None:
@@ -153,6 +156,13 @@ def role(
 
     application.on_shutdown(drain)
     return application
+
+
+def expose(state: RoleState) -> None:
+    """Readiness as metrics: a role that waits answers its probes, and nobody looks at those of a pod by hand."""
+    metrics.ROLE_READY.labels(state.name).set_function(partial(getattr, state, "ready"))
+    for table in state.tables:
+        metrics.TABLE_READY.labels(state.name, table.topic.name).set_function(partial(getattr, table, "ready"))
 
 
 async def _prepare(state: RoleState, before: Sequence[Callable[[], Awaitable[None]]]) -> None:

@@ -36,3 +36,6 @@ STALLED: Final = Gauge(
 )
 AWAY: Final = Gauge("cdp_resource_away", "1 while a store or the broker cannot be reached", STAGE)
 BAD_DEFINITIONS: Final = Counter("cdp_bad_definitions", "Definitions that did not compile", ("topic",))
+ROLE_READY: Final = Gauge("cdp_role_ready", "1 while the role can do its work", ("role",))
+TABLE_READY: Final = Gauge("cdp_table_ready", "1 once a table of definitions can be used", ("role", "topic"))
+STAGE_INFO: Final = Gauge("cdp_stage_info", "Always 1: which topic a stage reads", (*STAGE, "topic"))

@@ -1,0 +1,74 @@
+"""Every role that is deployed: a new one is a line in `ROLES`. The rest follows from the code and the registry."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final, Literal
+
+from cdp_contracts.topics import topic_named
+from cdp_runtime.app import Role
+
+Server = Literal["kafka", "mongo", "redis"]
+
+
+@dataclass(frozen=True, slots=True)
+class DeployedRole:
+    """A role, the servers it talks to, and whether others than Prometheus may call it."""
+
+    name: str
+    servers: tuple[Server, ...]
+    serves: bool = False
+
+    @property
+    def service(self) -> str:
+        """The service whose image it runs."""
+        return self.name.split("-", maxsplit=1)[0]
+
+    @property
+    def builder(self) -> str:
+        """What uvicorn is given."""
+        return f"cdp_{self.service}.app:build_{self.name.split('-', maxsplit=1)[1]}"
+
+
+ROLES: Final = (
+    DeployedRole("collector-http", ("kafka",), serves=True),
+    DeployedRole("collector-validator", ("kafka", "redis")),
+    DeployedRole("consent-gate", ("kafka", "mongo")),
+    DeployedRole("identity-resolver", ("kafka", "mongo")),
+    DeployedRole("profiles-writer", ("kafka", "mongo")),
+    DeployedRole("profiles-http", ("mongo",), serves=True),
+    DeployedRole("segments-evaluator", ("kafka", "mongo", "redis")),
+    DeployedRole("segments-http", ("kafka", "mongo"), serves=True),
+)
+SERVICES: Final = tuple(dict.fromkeys(role.service for role in ROLES))
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A consumer group of a role, the topic it reads, and how many members can have work."""
+
+    group: str
+    topic: str
+    partitions: int
+
+
+@cache
+def readings(role: DeployedRole) -> tuple[Reading, ...]:
+    """What the stages of a role read, from the role as it is wired. Nothing connects."""
+    return tuple(
+        Reading(stage.runner.group, topic := stage.runner.stage.reads.name, topic_named(topic).partitions)
+        for stage in built(role).state.stages
+    )
+
+
+def built(role: DeployedRole) -> Role:
+    """The role with default settings; the one setting without a default is made up."""
+    os.environ.setdefault("CDP_PEPPER", "of no one, for the wiring alone")
+    module, builder = role.builder.split(":")
+    made: Any = getattr(importlib.import_module(module), builder)()
+    if not isinstance(made, Role):
+        raise TypeError(f"{role.builder} builds no role")
+    return made
