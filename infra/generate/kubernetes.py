@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Any, Final, TypeAlias
 
 import yaml
-from cdp_runtime.settings import KafkaSettings
+from cdp_runtime.settings import KafkaSettings, PrivacySettings
 
 from infra.generate.network import policy
-from infra.generate.roles import ROLES, SERVICES, DeployedRole, readings
+from infra.generate.roles import ROLES, SERVICES, DeployedRole, readings, settings_of
 
 Manifest: TypeAlias = dict[str, Any]
 
@@ -29,7 +29,8 @@ TOKENS: Final = {
     "profiles-http": "cdp_profiles_read_tokens",
     "segments-http": "cdp_segments_read_tokens",
 }
-KAFKA: Final = {name: KafkaSettings.model_fields[name].default for name in ("drain_seconds", "send_seconds")}
+DRAIN_SECONDS: Final[float] = KafkaSettings.model_fields["drain_seconds"].default
+SEND_SECONDS: Final[float] = KafkaSettings.model_fields["send_seconds"].default
 
 
 def files() -> dict[str, str]:
@@ -189,8 +190,9 @@ def probe(path: str, *, period: int, failures: int) -> Manifest:
 
 
 def secrets(role: DeployedRole) -> list[Manifest]:
-    """Files named as the settings: the pepper is everybody's, each password the role's own."""
-    files = {"cdp_pepper": "tessera-pepper"}
+    """Files named as the settings: the pepper is shared by those who need it, each password the role's own."""
+    peppered = any(field.annotation is PrivacySettings for field in settings_of(role).model_fields.values())
+    files = {"cdp_pepper": "tessera-pepper"} if peppered else {}
     files |= {SECRET_FILES[server]: f"{role.name}-{server}" for server in role.servers}
     if role.name in TOKENS:
         files[TOKENS[role.name]] = f"{role.name}-tokens"
@@ -206,7 +208,7 @@ def secrets(role: DeployedRole) -> list[Manifest]:
 
 def grace_seconds() -> int:
     """Longer than a stage needs to finish, send and commit: what is killed before that comes again, late."""
-    return math.ceil(PRE_STOP_SECONDS + KAFKA["drain_seconds"] + 2 * KAFKA["send_seconds"] + 5)
+    return math.ceil(PRE_STOP_SECONDS + DRAIN_SECONDS + 2 * SEND_SECONDS + 5)
 
 
 def scaling(role: DeployedRole) -> Manifest:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib
 import os
+import typing
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final, Literal
 
 from cdp_contracts.topics import topic_named
 from cdp_runtime.app import Role
+from pydantic_settings import BaseSettings
 
 Server = Literal["kafka", "mongo", "redis"]
 
@@ -62,6 +64,14 @@ def readings(role: DeployedRole) -> tuple[Reading, ...]:
         Reading(stage.runner.group, topic := stage.runner.stage.reads.name, topic_named(topic).partitions)
         for stage in built(role).state.stages
     )
+
+
+def settings_of(role: DeployedRole) -> type[BaseSettings]:
+    """The settings that its builder takes."""
+    module, builder = role.builder.split(":")
+    asked = typing.get_type_hints(getattr(importlib.import_module(module), builder))["settings"]
+    found: type[BaseSettings] = next(one for one in typing.get_args(asked) if one is not type(None))
+    return found
 
 
 def built(role: DeployedRole) -> Role:

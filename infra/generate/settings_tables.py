@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import importlib
 import json
 import typing
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings
 
-from infra.generate.roles import ROLES, SERVICES
+from infra.generate.roles import ROLES, SERVICES, settings_of
 
 BEGIN: Final = "<!-- settings: begin, written by `python -m infra.generate` -->"
 END: Final = "<!-- settings: end -->"
@@ -29,7 +28,7 @@ def files(root: Path) -> dict[str, str]:
     """The READMEs with their tables as they must be."""
     pages = {"libs/runtime/README.md": table(dict.fromkeys(SHARED, ""))}
     for service in SERVICES:
-        pages[f"services/{service}/README.md"] = table(settings_of(service))
+        pages[f"services/{service}/README.md"] = table(settings_by_role(service))
     return {name: with_table((root / name).read_text(), made, name) for name, made in pages.items()}
 
 
@@ -42,32 +41,28 @@ def with_table(page: str, made: str, name: str) -> str:
     return f"{before}{BEGIN}\n{made}\n{END}{after}"
 
 
-def settings_of(service: str) -> dict[type[BaseSettings], str]:
-    """The settings of each role of a service, with the role where they are not all alike."""
-    app = importlib.import_module(f"cdp_{service}.app")
+def settings_by_role(service: str) -> dict[type[BaseSettings], str]:
+    """The settings of each role of a service, with the roles that take them."""
     found: dict[type[BaseSettings], list[str]] = {}
     for role in (role for role in ROLES if role.service == service):
-        builder = getattr(app, role.builder.split(":")[1])
-        asked = typing.get_type_hints(builder)["settings"]
-        cls = next(one for one in typing.get_args(asked) if one is not type(None))
-        found.setdefault(cls, []).append(role.name.removeprefix(f"{service}-"))
+        found.setdefault(settings_of(role), []).append(role.name.removeprefix(f"{service}-"))
     return {cls: ", ".join(roles) for cls, roles in found.items()}
 
 
 def table(of: dict[type[BaseSettings], str]) -> str:
     """One row a variable, in the order of the code; what several roles share comes once."""
     rows: dict[str, tuple[list[str], list[str]]] = {}
-    for cls, roles in of.items():
+    for cls, named in of.items():
         for name, cells in variables(cls):
-            rows.setdefault(name, (cells, []))[1].append(roles)
+            rows.setdefault(name, (cells, []))[1].append(named)
     several = len([roles for roles in of.values() if roles]) > 1
     lines = [
         "| variable | default | unit | |" + (" role |" if several else ""),
         "|---|---|---|---|" + "---|" * several,
     ]
     for name, (cells, roles) in rows.items():
-        shown = [", ".join(roles) if len(roles) < len(of) else "all"] if several else []
-        lines.append(f"| {' | '.join([f'`{name}`', *cells, *shown])} |")
+        role = [", ".join(roles) if len(roles) < len(of) else "all"] if several else []
+        lines.append(f"| {' | '.join([f'`{name}`', *cells, *role])} |")
     return "\n".join(lines)
 
 

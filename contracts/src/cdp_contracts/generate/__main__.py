@@ -58,6 +58,7 @@ def artifacts() -> dict[str, str]:
     return {
         **{schema_path(topic.name): schema_text(schema_of(topic)) for topic in TOPICS},
         kafka.PATH: kafka.topics_text(),
+        kafka.ACLS_PATH: kafka.acls_text(),
         asyncapi.PATH: asyncapi.asyncapi_text(),
         pages.GRAPH_PATH: pages.graph_text(),
         pages.TABLE_PATH: pages.table_text(),

@@ -1,15 +1,17 @@
-"""`infra/kafka/topics.yaml`: every topic with its configuration, before an environment's overlay."""
+"""`infra/kafka`: every topic with its configuration, before an environment's overlay, and who may use it."""
 
 from __future__ import annotations
 
 from typing import Final
 
+from cdp_contracts.acls import Acl, acls
 from cdp_contracts.envelope import JsonObject
-from cdp_contracts.generate.yaml_text import to_yaml
+from cdp_contracts.generate.yaml_text import NOTICE, to_yaml
 from cdp_contracts.topic_settings import topic_settings
 from cdp_contracts.topics import TOPICS
 
 PATH: Final = "infra/kafka/topics.yaml"
+ACLS_PATH: Final = "infra/kafka/acls.txt"
 
 
 def topics_document() -> JsonObject:
@@ -35,3 +37,15 @@ def as_number(value: str) -> int | str:
 def topics_text() -> str:
     """The file as it is committed."""
     return to_yaml(topics_document())
+
+
+def acls_text() -> str:
+    """What `kafka-acls.sh` is given to allow each thing, one a line."""
+    return NOTICE + "".join(f"{acl_line(acl)}\n" for acl in acls())
+
+
+def acl_line(acl: Acl) -> str:
+    """One call's arguments."""
+    resource = "--cluster" if acl.resource == "cluster" else f"--{acl.resource} {acl.name}"
+    pattern = " --resource-pattern-type prefixed" if acl.prefixed else ""
+    return f"--add --allow-principal User:{acl.user} --operation {acl.operation} {resource}{pattern}"

@@ -60,14 +60,16 @@ async def _write(loaded: list[definitions.Loaded]) -> None:
 
 @topics_app.command("plan")
 def topics_plan() -> None:
-    """Say what `apply` would create, and what differs."""
+    """Say what `apply` would create, and what differs in partitions or configuration. Exit 2 if anything does."""
     found = asyncio.run(topics.plan(KafkaSettings()))
     show(found, "missing")
+    if found.missing or found.differing:
+        raise typer.Exit(2)
 
 
 @topics_app.command("apply")
 def topics_apply(replication: Annotated[int, typer.Option(help="replicas of each partition")] = 1) -> None:
-    """Create the topics that are missing. Never deletes, never shrinks; safe to run again."""
+    """Create the topics that are missing; changes and deletes none, exit 1 if one differs. Safe to run again."""
     found = asyncio.run(topics.apply(KafkaSettings(), replication))
     show(found, "created")
     if found.differing:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import for_code
 from cdp_contracts.topic_settings import TopicSettings, topic_settings
 from cdp_runtime.kafka_client import client_options
@@ -26,22 +27,44 @@ class Plan:
 
 
 async def plan(settings: KafkaSettings) -> Plan:
-    """Compare. A partition count that differs is reported: it is fixed for a topic's life."""
+    """Compare partitions, which are fixed for a topic's life, and configuration as far as the registry has it."""
+    wanted = topic_settings()
     admin = AIOKafkaAdminClient(**client_options(settings))
     await admin.start()
     try:
         described = await admin.describe_topics()  # asked for by name, some brokers create what is missing
+        there = {t["topic"]: len(t["partitions"]) for t in described if t["error_code"] == 0}
+        present = [topic for topic in wanted if topic.name in there]
+        configs = await configs_of(admin, [topic.name for topic in present])
     finally:
         await admin.close()
-    there = {t["topic"]: len(t["partitions"]) for t in described if t["error_code"] == 0}
-    wanted = topic_settings()
     differing = tuple(
-        f"{topic.name}: {there[topic.name]} partitions, the registry says {topic.partitions}"
-        for topic in wanted
-        if topic.name in there and there[topic.name] != topic.partitions
+        line for topic in present for line in differences(topic, there[topic.name], configs.get(topic.name, {}))
     )
     missing = tuple(topic for topic in wanted if topic.name not in there)
-    return Plan(missing, differing, len(wanted) - len(missing))
+    return Plan(missing, differing, len(present))
+
+
+async def configs_of(admin: AIOKafkaAdminClient, names: Sequence[str]) -> dict[str, dict[str, str]]:
+    """The configuration of these topics as the broker has it. Raises the broker's error where it refuses."""
+    if not names:
+        return {}
+    answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in names])
+    found: dict[str, dict[str, str]] = {}
+    for code, message, _, name, entries in (resource for answer in answers for resource in answer.resources):
+        if code:
+            raise for_code(code)(message or name)
+        found[name] = {entry[0]: entry[1] for entry in entries}
+    return found
+
+
+def differences(topic: TopicSettings, partitions: int, config: Mapping[str, str]) -> Iterator[str]:
+    """What the broker has otherwise, in words."""
+    if partitions != topic.partitions:
+        yield f"{topic.name}: {partitions} partitions, the registry says {topic.partitions}"
+    for key, value in topic.config:
+        if config.get(key) != value:
+            yield f"{topic.name}: {key} is {config.get(key, 'not set')}, the registry says {value}"
 
 
 async def create(settings: KafkaSettings, topics: Sequence[TopicSettings], replication: int) -> None:
