@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 import typing
 from dataclasses import dataclass
 from functools import cache
@@ -11,6 +10,8 @@ from typing import Any, Final, Literal
 
 from cdp_contracts.topics import topic_named
 from cdp_runtime.app import Role
+from cdp_runtime.settings import PrivacySettings
+from pydantic import SecretStr
 from pydantic_settings import BaseSettings
 
 Server = Literal["kafka", "mongo", "redis"]
@@ -76,9 +77,9 @@ def settings_of(role: DeployedRole) -> type[BaseSettings]:
 
 def built(role: DeployedRole) -> Role:
     """The role with default settings; the one setting without a default is made up."""
-    os.environ.setdefault("CDP_PEPPER", "of no one, for the wiring alone")
     module, builder = role.builder.split(":")
-    made: Any = getattr(importlib.import_module(module), builder)()
+    made_up: Any = {"privacy": PrivacySettings(pepper=SecretStr("of no one, for the wiring alone"))}
+    made: Any = getattr(importlib.import_module(module), builder)(settings_of(role)(**made_up))
     if not isinstance(made, Role):
         raise TypeError(f"{role.builder} builds no role")
     return made
