@@ -25,6 +25,7 @@ REPLICAS: Final = 2
 MOST_BY_CPU: Final = 10
 LAG_A_REPLICA: Final = 5000
 SECRET_FILES: Final = {"mongo": "cdp_mongo_url", "redis": "cdp_redis_url", "kafka": "cdp_kafka_sasl_password"}
+ADMIN_FILE: Final = "cdp_admin_token"
 TOKENS: Final = {
     "profiles-http": "cdp_profiles_read_tokens",
     "segments-http": "cdp_segments_read_tokens",
@@ -194,9 +195,10 @@ def secrets(role: DeployedRole) -> list[Manifest]:
     peppered = any(field.annotation is PrivacySettings for field in settings_of(role).model_fields.values())
     files = {"cdp_pepper": "tessera-pepper"} if peppered else {}
     files |= {SECRET_FILES[server]: f"{role.name}-{server}" for server in role.servers}
+    files |= {ADMIN_FILE: "tessera-admin"}
     if role.name in TOKENS:
         files[TOKENS[role.name]] = f"{role.name}-tokens"
-    optional = {SECRET_FILES["kafka"]}
+    optional = {SECRET_FILES["kafka"], ADMIN_FILE}
     return [
         {
             "secret": {"name": secret, "items": [{"key": file, "path": file}]}

@@ -15,7 +15,7 @@ import yaml
 from cdp_contracts.topics import OUTSIDERS, TOPICS
 from cdp_devstack import platform
 from cdp_devstack.cache import kustomize
-from cdp_runtime.settings import KafkaSettings
+from cdp_runtime.settings import AdminSettings, KafkaSettings
 
 from infra.generate import kubernetes, settings_tables
 from infra.generate.__main__ import stale
@@ -82,7 +82,9 @@ def test_a_role_talks_to_kafka_if_the_registry_names_it(role: DeployedRole) -> N
 @every_role
 def test_what_a_role_is_told_are_settings_that_it_has_and_all_that_it_must_be_told(role: DeployedRole) -> None:
     settings = settings_of(role)
-    known = {name for cls in (settings, KafkaSettings) for name, _ in settings_tables.variables(cls)}
+    known = {
+        name for cls in (settings, KafkaSettings, AdminSettings) for name, _ in settings_tables.variables(cls)
+    }
     files = {item["path"].upper() for source in volume(role, "secrets")["projected"]["sources"]
              for item in source["secret"]["items"]}  # fmt: skip
     shared = set(yaml.safe_load((ROOT / "infra/k8s/shared/overlays/prod/settings.yaml").read_text())["data"])
