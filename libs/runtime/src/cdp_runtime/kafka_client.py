@@ -207,7 +207,8 @@ def first_failure(results: Sequence[Any]) -> Exception | None:
 
 def given_up(consumer: AIOKafkaConsumer) -> bool:
     """Whether the task has ended that keeps a consumer in its group. It never comes back: every fetch fails."""
-    coordination = getattr(consumer._coordinator, "_coordination_task", None)  # noqa: SLF001  # told nowhere else
+    coordinator = getattr(consumer, "_coordinator", None)  # nothing public tells it
+    coordination = getattr(coordinator, "_coordination_task", None)
     if coordination is None or not coordination.done():
         return False
     if not coordination.cancelled() and (error := coordination.exception()):
