@@ -57,6 +57,9 @@ class Consumer:
             raise self.failures.pop(0)
         self.commits.append(dict(offsets))
 
+    def highwater(self, _: TopicPartition) -> int | None:
+        return None
+
     def pause(self, *_: TopicPartition) -> None:
         self.story.append("pause")
 
