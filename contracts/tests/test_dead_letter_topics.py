@@ -9,7 +9,7 @@ from cdp_contracts.topic_settings import TopicSettings, topic_settings
 from cdp_contracts.topics import TOPICS, Topic, dead_letter_topics, roles_reading
 
 SETTINGS = {settings.name: settings for settings in topic_settings()}
-STREAMS_OF_OURS = [topic for topic in TOPICS if roles_reading(topic) and not topic.compacted]
+STREAMS_OF_OURS = [topic for topic in TOPICS if roles_reading(topic) and not topic.table]
 every_stream = pytest.mark.parametrize("topic", STREAMS_OF_OURS, ids=lambda topic: topic.name)
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 from cdp_contracts import topics as registry
-from cdp_contracts.envelope import Contract
 from cdp_contracts.topics import TOPICS, Topic
 
 SERVICES = sorted(path for path in (Path(__file__).parents[2] / "services").iterdir() if path.is_dir())
@@ -53,7 +52,7 @@ def test_a_service_uses_the_topics_that_name_it_and_no_others(service: Path) -> 
 
 @every_service
 def test_its_stages_read_what_the_registry_says(service: Path) -> None:
-    streams = {topic.name for topic in TOPICS if not is_table(topic)}
+    streams = {topic.name for topic in TOPICS if not topic.table}
     assert in_stages(service, "reads") == says(service, "consumers") & streams
 
 
@@ -67,8 +66,3 @@ def test_its_stages_emit_what_the_registry_says(service: Path) -> None:
         if role.startswith(f"{service.name}-") and "http" not in role
     }
     assert in_stages(service, "emits") == by_stages
-
-
-def is_table(topic: Topic[Contract]) -> bool:
-    """Whether the topic holds definitions, which are read into tables."""
-    return topic.producers == ("operators",)

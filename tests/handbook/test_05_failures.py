@@ -188,6 +188,7 @@ class Mailer:
             if self.refuses(message):
                 raise ValueError(f"the mail server says no to {message.profile_id}")
             self.greeted |= {f"{c.segment} {message.profile_id}" for c in message.changes if c.member}
+            batch.settle(message)
 
 
 async def test_one_message_that_cannot_be_handled_is_found_among_many() -> None:
@@ -195,7 +196,7 @@ async def test_one_message_that_cannot_be_handled_is_found_among_many() -> None:
     tried three times, then set aside. All others are handled."""
     poison = builders.person("poison")
     mailer, bus = Mailer(lambda message: message.profile_id == poison), LocalBus()
-    bus.attach("mailer-worker", [Stage(mailer.greet, reads=MEMBERSHIP_CHANGED, emits=[], conserves=False)])
+    bus.attach("mailer-worker", [Stage(mailer.greet, reads=MEMBERSHIP_CHANGED, emits=[])])
     everybody = [builders.person(f"person-{n}") for n in range(50)] + [poison]
     await bus.publish(MEMBERSHIP_CHANGED, *(builders.entered("third-view", person) for person in everybody))
     await bus.drain()
@@ -208,7 +209,7 @@ async def test_one_message_that_cannot_be_handled_is_found_among_many() -> None:
 async def test_a_service_of_yours_can_be_tested_with_all_of_ours(platform: Pipeline) -> None:
     """Attach it to the bus, tell a story, look at what it did."""
     mailer = Mailer()
-    stage = Stage(mailer.greet, reads=MEMBERSHIP_CHANGED, emits=[], conserves=False)
+    stage = Stage(mailer.greet, reads=MEMBERSHIP_CHANGED, emits=[])
     platform.bus.attach("mailer-worker", [stage])
     async with platform.edge() as edge:
         consent = {"consent": {"categoryPreferences": {"Analytics": True}}}

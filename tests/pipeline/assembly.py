@@ -15,7 +15,10 @@ from cdp_collector.app import edge_api
 from cdp_collector.domain.intake import Taken
 from cdp_collector.domain.limits import Limits
 from cdp_collector.domain.validator import Validator
+from cdp_collector.handlers import receipt_stages
 from cdp_collector.handlers import stages as validator_stages
+from cdp_collector.receipts import MemoryReceipts
+from cdp_collector.receipts_api import receipts_api
 from cdp_collector.settings import HttpSettings
 from cdp_collector.store import Definitions, MemoryDedup
 from cdp_consent.handlers import policy_table
@@ -81,6 +84,7 @@ class Pipeline:
         self.people.records = self._watched(self.people.records, "segments-evaluator", self.people)
         self.timers = MemoryTimers()
         self.dedup = MemoryDedup(DAY, self.bus.clock.now)
+        self.receipts = MemoryReceipts(self.dedup, DAY, self.bus.clock.now)
         self.edge_definitions = Definitions()
         self.bus.attach("collector-http", [], self.edge_definitions.tables)
         self.restart()
@@ -109,6 +113,18 @@ class Pipeline:
         validator = Validator(known.catalogue, PSEUDONYMS.of, Limits())
         dedup = self._watched(self.dedup, "collector-validator")
         self.bus.attach("collector-validator", validator_stages(validator, dedup), known.tables)
+
+    def start_receipts(self) -> None:
+        """Start the role that nobody else needs."""
+        self.bus.attach("collector-receipts", receipt_stages(self.receipts))
+
+    def receipts_desk(self) -> httpx.AsyncClient:
+        """Where senders ask what became of an event."""
+        api = receipts_api(self.receipts, {"token": TENANT, "other-token": "other"}, DAY)
+        return httpx.AsyncClient(
+            transport=httpx.ASGITransport(api), base_url="http://receipts",
+            headers={"Authorization": "Bearer token"},
+        )  # fmt: skip
 
     def _start_gate(self) -> None:
         subjects, ledger = (self._watched(store, "consent-gate") for store in (self.subjects, self.ledger))

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from cdp_contracts.envelope import Contract
-from cdp_contracts.topics import TOPICS, Topic, dead_letter_topics
+from cdp_contracts.topics import DEAD_LETTER_HOURS, TOPICS, Topic, dead_letter_topics
 
 HOUR_MS: Final = 3_600_000
 MAX_MESSAGE_BYTES: Final = 1_048_576
 DEAD_LETTER_HEADROOM: Final = 65_536
-DEAD_LETTER_HOURS: Final = 14 * 24
 TOMBSTONE_HOURS: Final = 14 * 24
 
 

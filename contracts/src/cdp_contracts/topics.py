@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final, Generic, Literal, TypeVar
+from dataclasses import dataclass, replace
+from typing import Any, Final, Generic, Literal, TypeVar, cast
 
 from cdp_contracts.definitions_v1 import PolicyDefined, SegmentDefined, SourceDefined, TrackingPlanDefined
 from cdp_contracts.envelope import Contract
@@ -21,14 +21,21 @@ from cdp_contracts.profiles_v1 import ProfileUpdated
 from cdp_contracts.segments_v1 import MembershipChanged
 
 M_co = TypeVar("M_co", bound=Contract, covariant=True)
+S = TypeVar("S", bound=Contract)
 
 DAY: Final = 24
+DEAD_LETTER_HOURS: Final = 14 * DAY
+DEAD_LETTER_READERS: Final = ("collector-receipts", "operators")
 OUTSIDERS: Final = ("product-systems", "subscribers", "source-owners", "data-stewards", "operators")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Topic(Generic[M_co]):
-    """One topic. `key` names the field of the model that becomes the message key; empty: any key."""
+    """One topic. `key` names the field of the model that becomes the message key; empty: any key.
+
+    `outcome` is what became of an event once a message of this topic follows from it: one of the sender's and the
+    person's exits, or it goes on.
+    """
 
     name: str
     model: type[M_co]
@@ -43,15 +50,25 @@ class Topic(Generic[M_co]):
     min_compaction_lag_hours: int = 0
     personal: bool = False
     on_poison: Literal["dead_letter", "halt"] = "dead_letter"
+    outcome: Literal["emitted", "rejected", "withheld"] = "emitted"
 
     def key_of(self, message: Contract) -> str | None:
         """The message key, or None where any will do."""
         return str(getattr(message, self.key)) if self.key else None
 
+    def seen_as(self, model: type[S]) -> Topic[S]:
+        """The same topic to a reader who needs no more of its messages than the fields of this model."""
+        return cast("Topic[S]", replace(self, model=cast("Any", model)))
+
     @property
     def open(self) -> bool:
         """Whether somebody outside writes here: then unreadable bytes are no sign of a bad deploy."""
         return any(producer in OUTSIDERS for producer in self.producers)
+
+    @property
+    def table(self) -> bool:
+        """Whether it holds definitions, which are read as a table: a bad one leaves the last good in force."""
+        return self.producers == ("operators",)
 
     def dead_letters(self, service: str) -> str:
         """The name of the dead-letter topic of a service that reads this topic."""
@@ -66,7 +83,8 @@ EVENTS_RECEIVED: Final = Topic(
 EVENTS_REJECTED: Final = Topic(
     name="cdp.events.rejected.v1", model=EventRejected, key="message_id", owner="collector",
     description="The sender's mistakes: rule, pointer, what was expected; never a value.",
-    producers=("collector-validator",), consumers=("source-owners",), retention_hours=7 * DAY,
+    producers=("collector-validator",), consumers=("collector-receipts", "source-owners"),
+    retention_hours=7 * DAY, outcome="rejected",
 )  # fmt: skip
 EVENTS_VALIDATED: Final = Topic(
     name="cdp.events.validated.v1", model=EventValidated, key="subject", owner="collector", personal=True,
@@ -76,7 +94,8 @@ EVENTS_VALIDATED: Final = Topic(
 EVENTS_WITHHELD: Final = Topic(
     name="cdp.events.withheld.v1", model=EventWithheld, key="subject", owner="consent",
     description="The person's choice: what was stopped and for which purpose, without personal data.",
-    producers=("consent-gate",), consumers=("source-owners",), retention_hours=7 * DAY,
+    producers=("consent-gate",), consumers=("collector-receipts", "source-owners"),
+    retention_hours=7 * DAY, outcome="withheld",
 )  # fmt: skip
 EVENTS_PERMITTED: Final = Topic(
     name="cdp.events.permitted.v1", model=EventPermitted, key="subject", owner="consent", personal=True,
@@ -86,12 +105,14 @@ EVENTS_PERMITTED: Final = Topic(
 EVENTS_RESOLVED: Final = Topic(
     name="cdp.events.resolved.v1", model=EventResolved, key="profile_id", owner="identity", personal=True,
     description="Events with the person they belong to.",
-    producers=("identity-resolver",), consumers=("profiles-writer",), retention_hours=7 * DAY,
+    producers=("identity-resolver",), consumers=("profiles-writer", "collector-receipts"),
+    retention_hours=7 * DAY,
 )  # fmt: skip
 IDENTITIES_MERGED: Final = Topic(
     name="cdp.identities.merged.v1", model=IdentitiesMerged, key="profile_id", owner="identity",
     description="Two profiles were found to be one person.", on_poison="halt",
-    producers=("identity-resolver",), consumers=("profiles-writer",), retention_hours=21 * DAY,
+    producers=("identity-resolver",), consumers=("profiles-writer", "collector-receipts"),
+    retention_hours=21 * DAY,
 )  # fmt: skip
 IDENTITIES_MERGE_REFUSED: Final = Topic(
     name="cdp.identities.merge-refused.v1", model=IdentitiesMergeRefused, key="profile_id", owner="identity",
@@ -106,7 +127,7 @@ PROFILES_UPDATED: Final = Topic(
 MEMBERSHIP_CHANGED: Final = Topic(
     name="cdp.segments.membership-changed.v1", model=MembershipChanged, key="profile_id", owner="segments",
     description="Who entered or left which segment, and the whole membership map of the person.",
-    producers=("segments-evaluator",), consumers=("subscribers",), retention_hours=None,
+    producers=("segments-evaluator",), consumers=("collector-receipts", "subscribers"), retention_hours=None,
     compacted=True, min_compaction_lag_hours=14 * DAY,
 )  # fmt: skip
 SOURCES_DEFINED: Final = Topic(
@@ -148,13 +169,27 @@ def roles_reading(topic: Topic[Contract]) -> tuple[str, ...]:
 
 
 def dead_letter_topics() -> tuple[str, ...]:
-    """Every dead-letter topic that can exist: one a topic and reading service.
+    """The name of every dead-letter topic that can exist."""
+    return tuple(topic.name for topic in dead_letter_streams())
 
-    Compacted topics have none: definitions are read as tables, and a bad one leaves the last good in force.
+
+def dead_letter_streams() -> tuple[Topic[Contract], ...]:
+    """Every dead-letter topic that can exist: one a topic and reading service; tables have none.
+
+    The values are those of the source topic, whatever was wrong with them: the model is no promise here.
     """
     return tuple(
-        topic.dead_letters(service)
+        _letters_of(topic, service)
         for topic in TOPICS
-        if not topic.compacted
+        if not topic.table
         for service in dict.fromkeys(role.split("-")[0] for role in roles_reading(topic))
     )
+
+
+def _letters_of(topic: Topic[Contract], service: str) -> Topic[Contract]:
+    return replace(
+        topic, name=topic.dead_letters(service), key="", owner=service, partitions=1, compacted=False,
+        description=f"What {service} could not handle of {topic.name}.", consumers=DEAD_LETTER_READERS,
+        producers=tuple(role for role in roles_reading(topic) if role.startswith(f"{service}-")),
+        retention_hours=DEAD_LETTER_HOURS, min_compaction_lag_hours=0, on_poison="dead_letter",
+    )  # fmt: skip

@@ -51,8 +51,8 @@ class Shop:
         self.bus.attach(
             ROLE,
             [
-                Stage(self.book_sales, reads=SALES, emits=[], conserves=False),
-                Stage(self.move_owners, reads=TAKEOVERS, emits=[], conserves=False),
+                Stage(self.book_sales, reads=SALES, emits=[]),
+                Stage(self.move_owners, reads=TAKEOVERS, emits=[]),
             ],
         )
 

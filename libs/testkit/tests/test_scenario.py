@@ -81,7 +81,7 @@ async def test_stages_handle_what_happened_before_time_passes() -> None:
     async def watch(batch: Batch[EventReceived]) -> None:
         handled.append(batch.now)
 
-    bus.attach("tests-watcher", [Stage(watch, reads=EVENTS_RECEIVED, emits=[EVENTS_REJECTED], conserves=False)])
+    bus.attach("tests-watcher", [Stage(watch, reads=EVENTS_RECEIVED, emits=[EVENTS_REJECTED])])
     await shop.play(shop.visitor("phone").views().waits(days=1, hours=2).views())
 
     assert handled[1] - handled[0] == timedelta(hours=26, seconds=1)

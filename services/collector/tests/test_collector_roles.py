@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from cdp_collector.app import build_http, build_validator
+from cdp_collector.app import build_http, build_receipts, build_validator
 from cdp_collector.settings import HttpSettings
 from cdp_runtime.app import Role
 from collector_builders import PEPPER
@@ -14,7 +14,12 @@ from pydantic import ValidationError
 
 
 @pytest.mark.parametrize(
-    ("build", "name"), [(build_http, "collector-http"), (build_validator, "collector-validator")]
+    ("build", "name"),
+    [
+        (build_http, "collector-http"),
+        (build_validator, "collector-validator"),
+        (build_receipts, "collector-receipts"),
+    ],
 )
 async def test_a_role_is_built_without_connecting(
     build: Callable[[], Role], name: str, monkeypatch: pytest.MonkeyPatch
@@ -27,7 +32,7 @@ async def test_a_role_is_built_without_connecting(
         assert (await client.get("/readyz")).status_code == 503
 
 
-@pytest.mark.parametrize("build", [build_http, build_validator])
+@pytest.mark.parametrize("build", [build_http, build_validator, build_receipts])
 def test_a_missing_pepper_is_named(build: Callable[[], Role], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CDP_PEPPER", raising=False)
     with pytest.raises(ValidationError, match="pepper"):
@@ -39,3 +44,11 @@ def test_a_setting_out_of_range_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("CDP_COLLECTOR_RETRY_AFTER_SECONDS", "0")
     with pytest.raises(ValidationError, match="retry_after_seconds"):
         HttpSettings()
+
+
+def test_tokens_that_are_no_json_are_refused_without_being_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CDP_PEPPER", PEPPER)
+    monkeypatch.setenv("CDP_COLLECTOR_READ_TOKENS", "a-secret")
+    with pytest.raises(ValidationError, match="read_tokens") as refused:
+        build_receipts()
+    assert "a-secret" not in str(refused.value)

@@ -210,8 +210,8 @@ def test_the_stages_declare_what_they_read_and_emit(make):
         stage.name: (stage.reads, stage.emits) for stage in stages(MemoryProfileStore(make.pseudonyms), Limits())
     }
     assert found == {
-        "update_profiles": (EVENTS_RESOLVED, (PROFILES_UPDATED,)),
-        "absorb_profiles": (IDENTITIES_MERGED, (PROFILES_UPDATED,)),
+        "update_profiles": ((EVENTS_RESOLVED,), (PROFILES_UPDATED,)),
+        "absorb_profiles": ((IDENTITIES_MERGED,), (PROFILES_UPDATED,)),
     }
     assert IDENTITIES_MERGED.on_poison == "halt"
 

@@ -6,8 +6,15 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from cdp_contracts.envelope import Contract
-from cdp_contracts.topic_settings import DEAD_LETTER_HOURS
-from cdp_contracts.topics import OUTSIDERS, TOPICS, Topic, dead_letter_topics, roles_reading
+from cdp_contracts.topics import (
+    DEAD_LETTER_HOURS,
+    DEAD_LETTER_READERS,
+    OUTSIDERS,
+    TOPICS,
+    Topic,
+    dead_letter_topics,
+    roles_reading,
+)
 
 GRAPH_PATH: Final = "contracts/topic-graph.md"
 TABLE_PATH: Final = "contracts/readers-and-writers.md"
@@ -60,7 +67,7 @@ def table_text() -> str:
         "|---|---|---|---|---|---|---|---|---|",
         *(row(topic) for topic in TOPICS), "",
         "## Dead letters", "",
-        f"Kept for {DEAD_LETTER_HOURS // 24} days, read by operators. Compacted topics have none.", "",
+        f"Kept for {DEAD_LETTER_HOURS // 24} days, read by {' and '.join(DEAD_LETTER_READERS)}; tables: none.", "",
         *(f"- `{name}`" for name in dead_letter_topics()), "",
     ]  # fmt: skip
     return "\n".join(lines)
@@ -83,7 +90,7 @@ def poison(topic: Topic[Contract]) -> str:
         return "halt"
     if not roles_reading(topic):
         return "the reader's choice"
-    return "keep the last good one" if topic.compacted else "dead letter"
+    return "keep the last good one" if topic.table else "dead letter"
 
 
 def kept(topic: Topic[Contract]) -> str:

@@ -37,6 +37,7 @@ class RoleSpec:
 ROLES: Final = (
     RoleSpec("collector-http", "cdp_collector.app:build_http"),
     RoleSpec("collector-validator", "cdp_collector.app:build_validator"),
+    RoleSpec("collector-receipts", "cdp_collector.app:build_receipts"),
     RoleSpec("consent-gate", "cdp_consent.app:build_gate"),
     RoleSpec("identity-resolver", "cdp_identity.app:build_resolver"),
     RoleSpec("profiles-writer", "cdp_profiles.app:build_writer"),
@@ -189,6 +190,7 @@ def environment_for(stack: Stack) -> dict[str, str]:
         "CDP_REDIS_URL": stack.redis,
         "CDP_PEPPER": PEPPER,
         "CDP_ADMIN_TOKEN": ADMIN_TOKEN,
+        "CDP_COLLECTOR_READ_TOKENS": f'{{"{READ_TOKEN}": "{TENANT}"}}',
         "CDP_PROFILES_READ_TOKENS": f'{{"{READ_TOKEN}": "{TENANT}"}}',
         "CDP_SEGMENTS_READ_TOKENS": f'{{"{READ_TOKEN}": "{TENANT}"}}',
         "PYTHONUNBUFFERED": "1",

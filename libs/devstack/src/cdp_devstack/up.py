@@ -52,6 +52,7 @@ def environment_file(up: Running) -> str:
         **environment_for(up.stack),
         **{variable(role): up.url(role) for role in up.platform.roles},
         "CDP_COLLECTOR_URL": up.url("collector-http"),
+        "CDP_RECEIPTS_URL": up.url("collector-receipts"),
         "CDP_PROFILES_URL": up.url("profiles-http"),
         "CDP_SEGMENTS_URL": up.url("segments-http"),
         "CDP_READ_TOKEN": READ_TOKEN,
@@ -65,8 +66,9 @@ def tell(up: Running) -> None:
     say("ready. In another shell:")
     print(f"""
     source {ENV_FILE}; export PATH=$PWD/.venv/bin:$PATH
-    curl -u "$CDP_WRITE_KEY:" -d '{{"event": "Product Viewed", "anonymousId": "me",
+    curl -u "$CDP_WRITE_KEY:" -d '{{"event": "Product Viewed", "anonymousId": "me", "messageId": "first",
          "context": {{"consent": {{"categoryPreferences": {{"Analytics": true}}}}}}}}' $CDP_COLLECTOR_URL/v1/track
+    cdp receipt first
     cdp profile anonymous_id=me
     cdp tail membership-changed --from-beginning
     curl -H "Authorization: Bearer $CDP_READ_TOKEN" $CDP_SEGMENTS_URL/v1/segments

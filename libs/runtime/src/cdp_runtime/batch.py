@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from cdp_contracts import failures_v1
 from cdp_contracts.envelope import Contract
 from cdp_contracts.topics import Topic
 
 from cdp_runtime.failures import UndeclaredTopic
-from cdp_runtime.transport import Incoming
+from cdp_runtime.transport import Headers, Incoming
 
 M = TypeVar("M", bound=Contract)
+
+DEAD_LETTERED: Final = "dead-lettered"
+DUPLICATE: Final = "duplicate"
+SETTLED: Final = "settled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,7 @@ class Outbox:
 class Batch(Generic[M]):
     """Messages of one topic in the order of their partitions, and what is to follow from them.
 
-    `emit`, `dead_letter` and `duplicate` only collect. If the handler is run again, all is forgotten.
+    `emit`, `dead_letter`, `duplicate` and `settle` only collect. If the handler is run again, all is forgotten.
     """
 
     def __init__(
@@ -88,8 +92,7 @@ class Batch(Generic[M]):
         self._records = {id(message): record for message, record in messages}
         self.outbox = Outbox(emits)
         self.dead_letters: list[DeadLetter] = []
-        self.accounted: set[int] = set()
-        self.duplicates = 0
+        self.outcomes: dict[int, str] = {}
 
     def __iter__(self) -> Iterator[M]:
         return (message for message, _ in self._messages)
@@ -101,28 +104,30 @@ class Batch(Generic[M]):
         """Where the message first came from: a dead letter that is replayed keeps its place and its time."""
         return origin_of(self._records[id(message)])
 
+    def headers(self, message: M) -> Headers:
+        """The headers of the record that the message came in."""
+        return self._records[id(message)].headers
+
     def emit(self, *messages: Contract, cause: M) -> None:
         """Send these once the handler has returned; they carry on the trace of their cause."""
         record = self._records[id(cause)]
         for message in messages:
             self.outbox.collect(message, record)
         if messages:
-            self.accounted.add(id(cause))
+            self.outcomes[id(cause)] = self.outbox.emitted[-1].topic.outcome
 
     def dead_letter(self, message: M, reason: str) -> None:
         """Set one message aside with its untouched bytes. The reason is a code, without personal data."""
         self.dead_letters.append(DeadLetter(self._records[id(message)], reason))
-        self.accounted.add(id(message))
+        self.outcomes[id(message)] = DEAD_LETTERED
 
     def duplicate(self, message: M) -> None:
         """Count a message that is a copy of an earlier one: nothing follows from it."""
-        self.duplicates += 1
-        self.accounted.add(id(message))
+        self.outcomes[id(message)] = DUPLICATE
 
-    @property
-    def unaccounted(self) -> int:
-        """How many messages nothing was said about."""
-        return len(self._messages) - len(self.accounted)
+    def settle(self, message: M) -> None:
+        """Say that the message was handled, whether anything follows from it or not."""
+        self.outcomes.setdefault(id(message), SETTLED)
 
 
 class Tick:

@@ -76,7 +76,7 @@ class KafkaStage:
     def attach(self, broker: KafkaBroker) -> None:
         """Subscribe, with nothing acknowledged that has not been handled."""
         self._subscriber = broker.subscriber(
-            self.runner.stage.reads.name,
+            *(topic.name for topic in self.runner.stage.reads),
             group_id=self.runner.group,
             batch=True,
             ack_policy=AckPolicy.MANUAL,
@@ -204,7 +204,7 @@ class KafkaStage:
             await self._progress.commit_in_time(consumer)
 
     async def _take_turn(self, consumer: AIOKafkaConsumer, records: list[Incoming]) -> None:
-        """Handle a batch; after a small one rest for as long as it took.
+        """Handle a batch; after a small one rest for as long as it took, or as the stage says.
 
         Much of what a batch costs does not depend on its size. Where records trickle in faster than that, resting
         makes batches larger and the work less: everything arrives sooner. Meanwhile nothing is fetched, for what
@@ -217,7 +217,8 @@ class KafkaStage:
         started = time.monotonic()
         try:
             await self._take(consumer, records)
-            await asyncio.sleep(min(time.monotonic() - started, LONGEST_REST))
+            rest = min(time.monotonic() - started, LONGEST_REST)
+            await asyncio.sleep(max(rest, self.runner.stage.rest_seconds))
         finally:
             consumer.resume(*consumer.assignment())
 

@@ -12,7 +12,11 @@ CONSUMED: Final = Counter("cdp_messages_consumed", "Messages read", STAGE)
 EMITTED: Final = Counter("cdp_messages_emitted", "Messages acknowledged by the broker", (*STAGE, "topic"))
 DEAD_LETTERS: Final = Counter("cdp_dead_letters", "Messages set aside", (*STAGE, "reason"))
 DUPLICATES: Final = Counter("cdp_duplicates", "Copies of messages that had come before", STAGE)
-UNACCOUNTED: Final = Counter("cdp_unaccounted", "Messages nothing followed from: conservation is broken", STAGE)
+OUTCOMES: Final = Counter("cdp_message_outcomes", "Messages by what became of them", (*STAGE, "outcome"))
+UNACCOUNTED: Final = Counter("cdp_unaccounted", "Messages nothing was said about: conservation is broken", STAGE)
+IMBALANCE: Final = Gauge(
+    "cdp_conservation_imbalance", "Messages handled less their outcomes since the start; 0 when whole", STAGE
+)
 RETRIES: Final = Counter("cdp_retries", "Runs of a batch that were repeated", (*STAGE, "kind"))
 TIMERS: Final = Counter("cdp_timer_messages", "Messages that the clock caused", STAGE)
 BATCH_SIZE: Final = Histogram(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter as Tally
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final, Generic, TypeVar
@@ -15,9 +16,9 @@ from pydantic import ValidationError
 
 from cdp_runtime import metrics
 from cdp_runtime.backoff import DeadLetterLimit, Patience
-from cdp_runtime.batch import Batch, DeadLetter, Emitted, Tick
+from cdp_runtime.batch import DEAD_LETTERED, DUPLICATE, Batch, DeadLetter, Emitted, Tick
 from cdp_runtime.clock import Clock
-from cdp_runtime.codec import decode, encode
+from cdp_runtime.codec import encode
 from cdp_runtime.failures import Conflict, Halted, is_away
 from cdp_runtime.letters import dead_letter, poison_reason
 from cdp_runtime.stage import Stage
@@ -55,6 +56,8 @@ class StageRunner(Generic[M]):
         self._patience = patience or Patience()
         self._limit = DeadLetterLimit(self._patience)
         self._tracer = tracer or TracerProvider().get_tracer("cdp")
+        self._outcomes: Tally[str] = Tally()
+        metrics.IMBALANCE.labels(*self.labels).inc(0)
 
     async def process(self, records: Sequence[Incoming]) -> None:
         """Handle these records: when it returns, all that follows from them is acknowledged.
@@ -65,15 +68,18 @@ class StageRunner(Generic[M]):
         metrics.BATCH_STARTED.labels(*self.labels).set(started.timestamp())
         metrics.CONSUMED.labels(*self.labels).inc(len(records))
         metrics.BATCH_SIZE.labels(*self.labels).observe(len(records))
+        self._outcomes.clear()
         try:
             decoded, letters = self._decode(records)
             if letters:
                 await self._send([], letters, self._trace(()))
+                self._outcomes[DEAD_LETTERED] += len(letters)
             if decoded:
                 await self._handle(decoded)
         finally:
             metrics.BATCH_STARTED.labels(*self.labels).set(0)
         self._limit.batch_done()
+        self._balance(len(records))
         now = self._clock.now()
         metrics.BATCH_SECONDS.labels(*self.labels).observe((now - started).total_seconds())
         self._observe_latency(decoded, now)
@@ -108,13 +114,12 @@ class StageRunner(Generic[M]):
         letters: list[DeadLetter] = []
         for record in records:
             try:
-                decoded.append((decode(self.stage.reads, record.value or b""), record))
+                decoded.append((self.stage.decode(record), record))
             except (ValidationError, ValueError, RecursionError) as error:
                 letters.append(DeadLetter(record, poison_reason(error)))
-        if letters:
-            self._halt_if_precious(letters[0].reason)
-        if letters and not self.stage.reads.open:
-            self._note(dead=len(letters), alive=len(decoded))
+        self._halt_if_precious(letters)
+        if strange := [letter for letter in letters if not self.stage.topic_of(letter.record).open]:
+            self._note(dead=len(strange), alive=len(decoded))
         return decoded, letters
 
     async def _handle(self, messages: list[Decoded[M]], attempt: int = 1) -> None:
@@ -122,11 +127,10 @@ class StageRunner(Generic[M]):
         trace = self._trace([record for _, record in messages])
         try:
             batch = await self._run(messages)
-            if batch.dead_letters:
-                self._halt_if_precious(batch.dead_letters[0].reason)
+            self._halt_if_precious(batch.dead_letters)
             self._note(dead=len(batch.dead_letters), alive=len(batch) - len(batch.dead_letters))
             await self._send(batch.outbox.emitted, batch.dead_letters, trace)
-            self._account(batch)
+            self._outcomes.update(batch.outcomes.values())
         except Halted as halted:
             raise self._halted(halted.reason) from None
         except TooLarge as error:
@@ -137,7 +141,7 @@ class StageRunner(Generic[M]):
             trace.end()
 
     def _trace(self, records: Sequence[Incoming]) -> BatchTrace:
-        return BatchTrace(self._tracer, self.stage.reads.name, self.stage.name, records)
+        return BatchTrace(self._tracer, self.stage.name, records)
 
     async def _run(self, messages: list[Decoded[M]]) -> Batch[M]:
         """One run of the handler, repeated while it conflicts or while what it needs is away."""
@@ -179,12 +183,11 @@ class StageRunner(Generic[M]):
             await self._handle(rest)
 
     async def _give_up(self, record: Incoming, reason: str, attempts: int) -> None:
-        self._halt_if_precious(reason)
+        letters = [DeadLetter(record, reason, attempts)]
+        self._halt_if_precious(letters)
         self._note(dead=1, alive=0)
-        await self._send(
-            [], [DeadLetter(record, reason, attempts)],
-            self._trace(()),
-        )  # fmt: skip
+        await self._send([], letters, self._trace(()))
+        self._outcomes[DEAD_LETTERED] += 1
 
     async def _send(self, emitted: Sequence[Emitted], letters: Sequence[DeadLetter], trace: BatchTrace) -> None:
         """Write all of it; again and again while the broker is away."""
@@ -192,8 +195,8 @@ class StageRunner(Generic[M]):
         outgoing = [
             encode(e.topic, e.message, source=self.role, now=now, trace=trace.headers(e.cause)) for e in emitted
         ] + [
-            dead_letter(letter, topic=self.stage.reads.dead_letters(self.service), role=self.role,
-                        stage=self.stage.name, now=now)
+            dead_letter(letter, topic=self.stage.topic_of(letter.record).dead_letters(self.service),
+                        role=self.role, stage=self.stage.name, now=now)
             for letter in letters
         ]  # fmt: skip
         await self._send_patiently(outgoing)
@@ -217,11 +220,15 @@ class StageRunner(Generic[M]):
                 metrics.AWAY.labels(*self.labels).set(0)
                 return
 
-    def _account(self, batch: Batch[M]) -> None:
-        metrics.DUPLICATES.labels(*self.labels).inc(batch.duplicates)
-        if self.stage.conserves and batch.unaccounted:
-            metrics.UNACCOUNTED.labels(*self.labels).inc(batch.unaccounted)
-            log.error("%s left %d messages without an outcome", self.group, batch.unaccounted)
+    def _balance(self, handled: int) -> None:
+        """Hold what went into a batch against what became of it, now that nothing of it is in flight."""
+        for outcome, number in self._outcomes.items():
+            metrics.OUTCOMES.labels(*self.labels, outcome).inc(number)
+        metrics.DUPLICATES.labels(*self.labels).inc(self._outcomes[DUPLICATE])
+        if missing := handled - self._outcomes.total():
+            metrics.UNACCOUNTED.labels(*self.labels).inc(max(0, missing))
+            metrics.IMBALANCE.labels(*self.labels).inc(missing)
+            log.error("%s: %d messages have no outcome", self.group, missing)
 
     def _observe_latency(self, decoded: Sequence[Decoded[M]], now: datetime) -> None:
         histogram = metrics.SINCE_RECEIVED.labels(*self.labels)
@@ -235,10 +242,11 @@ class StageRunner(Generic[M]):
         except Halted as halted:
             raise self._halted(halted.reason) from None
 
-    def _halt_if_precious(self, reason: str) -> None:
+    def _halt_if_precious(self, letters: Iterable[DeadLetter]) -> None:
         """Nothing on a halting topic may be set aside: a person has to look."""
-        if self.stage.reads.on_poison == "halt":
-            raise self._halted(f"{reason} on {self.stage.reads.name}")
+        for letter in letters:
+            if self.stage.topic_of(letter.record).on_poison == "halt":
+                raise self._halted(f"{letter.reason} on {letter.record.topic}")
 
     def _halted(self, reason: str) -> Halted:
         metrics.HALTED.labels(*self.labels).set(1)

@@ -1,44 +1,62 @@
-"""A stage: a typed handler over a micro-batch of one topic."""
+"""A stage: a typed handler over micro-batches."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from cdp_contracts.envelope import Contract
 from cdp_contracts.topics import Topic
+
+from cdp_runtime import codec
+from cdp_runtime.transport import Incoming
 
 M = TypeVar("M", bound=Contract)
 
 
 class Stage(Generic[M]):
-    """Reads one topic, emits to declared ones.
+    """Reads a topic, emits to declared ones.
 
     `handler(batch, *uses)` loads, decides, saves and emits; it may be run again with the same messages and
     must then have the same effect. `on_tick(tick, *uses)` takes the clock's turn, never while the handler
-    runs. With `conserves`, every message must be emitted from, dead-lettered or called a duplicate:
-    what is not shows in the metric `cdp_unaccounted_total`.
+    runs. Every message must be emitted from, dead-lettered, called a duplicate or settled: what is not shows
+    in the metrics `cdp_unaccounted_total` and `cdp_conservation_imbalance`.
+
+    A stage that reads several topics says by `decode` what a record of them is; bytes that are none make it raise
+    ValueError. Order holds within a partition, never between topics. `rest_seconds` is for what nobody waits for:
+    so long at least between two batches, and fewer of them cost less.
     """
 
     def __init__(
         self,
         handler: Callable[..., Awaitable[None]],
         *,
-        reads: Topic[M],
+        reads: Topic[M] | Sequence[Topic[Contract]],
         emits: Sequence[Topic[Contract]],
         uses: Sequence[object] = (),
         on_tick: Callable[..., Awaitable[None]] | None = None,
         tick_seconds: float = 0.25,
-        conserves: bool = True,
+        decode: Callable[[Incoming], M] | None = None,
+        rest_seconds: float = 0,
     ) -> None:
         self.name: str = getattr(handler, "__name__", type(handler).__name__)
         self.handler = handler
-        self.reads = reads
+        self.reads: tuple[Topic[Any], ...] = (reads,) if isinstance(reads, Topic) else tuple(reads)
+        self.decode: Callable[[Incoming], M] = decode or self._by_model
         self.emits = tuple(emits)
         self.uses = tuple(uses)
         self.on_tick = on_tick
         self.tick_seconds = tick_seconds
-        self.conserves = conserves
+        self.rest_seconds = rest_seconds
+        self._topics = {topic.name: topic for topic in self.reads}
+
+    def topic_of(self, record: Incoming) -> Topic[Any]:
+        """The topic that a record was read from."""
+        return self._topics.get(record.topic, self.reads[0])
+
+    def _by_model(self, record: Incoming) -> M:
+        message: M = codec.decode(self.topic_of(record), record.value or b"")
+        return message
 
     def group(self, role: str) -> str:
         """The consumer group: one a stage, so that one stage's halt or rebalance stops no other."""

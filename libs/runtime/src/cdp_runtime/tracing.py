@@ -50,26 +50,27 @@ def headers_of(span: Span) -> Headers:
 class BatchTrace:
     """The spans of a batch: one a sampled message, and one for the batch that links to them."""
 
-    def __init__(self, tracer: Tracer, topic: str, stage: str, records: Sequence[Incoming]) -> None:
+    def __init__(self, tracer: Tracer, stage: str, records: Sequence[Incoming]) -> None:
         self._spans: dict[int, Span] = {}
         for record in records:
             if sampled(record.headers):
-                self._spans[id(record)] = self._start(tracer, topic, stage, record)
+                self._spans[id(record)] = self._start(tracer, stage, record)
         links = [Link(span.get_span_context()) for span in self._spans.values()]
         size = {"cdp.batch.size": len(records)}
-        self._batch = tracer.start_span(f"process batch {topic}", links=links, attributes=size) if links else None
+        name = records[0].topic if records else ""
+        self._batch = tracer.start_span(f"process batch {name}", links=links, attributes=size) if links else None
 
     @staticmethod
-    def _start(tracer: Tracer, topic: str, stage: str, record: Incoming) -> Span:
+    def _start(tracer: Tracer, stage: str, record: Incoming) -> Span:
         carrier = {name: value.decode("ascii", "replace") for name, value in trace_of(record.headers)}
         return tracer.start_span(
-            f"process {topic}",
+            f"process {record.topic}",
             context=PROPAGATOR.extract(carrier),
             kind=SpanKind.CONSUMER,
             attributes={
                 "messaging.system": "kafka",
                 "messaging.operation.type": "process",
-                "messaging.destination.name": topic,
+                "messaging.destination.name": record.topic,
                 "messaging.destination.partition.id": str(record.partition),
                 "messaging.kafka.offset": record.offset,
                 "cdp.stage": stage,

@@ -49,7 +49,7 @@ class Action:
 class _Group:
     runner: StageRunner[Any]
     tables: Sequence[AnyTable]
-    offsets: dict[int, int] = field(default_factory=lambda: defaultdict(int))
+    offsets: dict[tuple[str, int], int] = field(default_factory=lambda: defaultdict(int))
     halted: str | None = None
 
 
@@ -136,10 +136,10 @@ class LocalBus:
         """The clock's turn in every stage that is caught up, as of now."""
         now = self.clock.now()
         for group in self._groups.values():
-            topic = group.runner.stage.reads.name
-            partitions = range(len(self._partitions(topic)))
+            topics = [topic.name for topic in group.runner.stage.reads]
+            partitions = {number for topic in topics for number in range(len(self._partitions(topic)))}
             if group.runner.stage.on_tick and not group.halted:
-                self.note(Action("ticked", group.runner.group, topic, 0))
+                self.note(Action("ticked", group.runner.group, topics[0], 0))
                 await group.runner.tick(dict.fromkeys(partitions, now))
 
     def redeliver(self) -> None:
@@ -194,14 +194,15 @@ class LocalBus:
             return False
         self.note(Action("committed", name, topic, len(records)))
         for record in records:
-            group.offsets[record.partition] = record.offset + 1
+            group.offsets[record.topic, record.partition] = record.offset + 1
         return True
 
     def _fetch(self, group: _Group) -> list[Incoming]:
         records: list[Incoming] = []
-        for number, partition in enumerate(self._partitions(group.runner.stage.reads.name)):
-            start = group.offsets[number]
-            records.extend(partition[start : start + self.max_records])
+        for topic in group.runner.stage.reads:
+            for number, partition in enumerate(self._partitions(topic.name)):
+                start = group.offsets[topic.name, number]
+                records.extend(partition[start : start + self.max_records])
         return records
 
 

@@ -16,12 +16,15 @@ from opentelemetry.trace import Tracer
 from cdp_collector.api import Desk, build_api
 from cdp_collector.domain.intake import Edge
 from cdp_collector.domain.validator import Validator
-from cdp_collector.handlers import stages
-from cdp_collector.settings import HttpSettings, ValidatorSettings
+from cdp_collector.handlers import receipt_stages, stages
+from cdp_collector.receipts import RedisReceipts
+from cdp_collector.receipts_api import receipts_api
+from cdp_collector.settings import HttpSettings, ReceiptsSettings, ValidatorSettings
 from cdp_collector.store import BrokerLog, Definitions, EventLog, RedisDedup
 
 HTTP = "collector-http"
 VALIDATOR = "collector-validator"
+RECEIPTS = "collector-receipts"
 
 
 def build_http(settings: HttpSettings | None = None) -> Role:
@@ -76,6 +79,20 @@ def build_validator(settings: ValidatorSettings | None = None) -> Role:
         stages=stages(validator, dedup),
         tables=definitions.tables,
         resources=[dedup],
+    )
+
+
+def build_receipts(settings: ReceiptsSettings | None = None) -> Role:
+    """The receipts: what became of each event, kept and told. A bad setting fails by its name."""
+    settings = settings or ReceiptsSettings()
+    pseudonym = pseudonyms(settings.privacy).of
+    kept = RedisReceipts(settings.redis, settings.receipt_seconds, settings.receipt_memory_share, pseudonym)
+    return role(
+        RECEIPTS,
+        kafka=settings.kafka,
+        stages=receipt_stages(kept),
+        resources=[kept],
+        api=receipts_api(kept, settings.tenants, settings.receipt_seconds),
     )
 
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Final
 
+from cdp_contracts.envelope import Tenant
 from cdp_runtime.settings import CONFIG, KafkaSettings, PrivacySettings, RedisSettings
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, SecretStr, TypeAdapter, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from cdp_collector.domain.limits import Limits
 
 DAY = 86400
+TOKENS: Final[TypeAdapter[dict[str, Tenant]]] = TypeAdapter(dict[str, Tenant])
 
 
 class Settings(BaseSettings):
-    """What both roles share. The bounds must be the same for both, or they contradict each other."""
+    """What edge and validator share. The bounds must be the same for both, or they contradict each other."""
 
     model_config = SettingsConfigDict(**CONFIG, env_prefix="CDP_COLLECTOR_")
 
@@ -65,3 +68,34 @@ class ValidatorSettings(Settings):
 
     redis: RedisSettings = Field(default_factory=RedisSettings)
     dedup_seconds: int = Field(default=DAY, ge=1, description="how long a message id is remembered")
+
+
+class ReceiptsSettings(BaseSettings):
+    """The settings of the receipts."""
+
+    model_config = SettingsConfigDict(**CONFIG, env_prefix="CDP_COLLECTOR_", hide_input_in_errors=True)
+
+    kafka: KafkaSettings = Field(default_factory=KafkaSettings)
+    privacy: PrivacySettings = Field(default_factory=PrivacySettings)
+    redis: RedisSettings = Field(default_factory=RedisSettings)
+    read_tokens: SecretStr = Field(
+        default=SecretStr("{}"), description='JSON: {"<token>": "<tenant>"}; without any, nobody may read'
+    )
+    receipt_seconds: int = Field(default=DAY, ge=1, description="how long a receipt is kept after its last change")
+    receipt_memory_share: float = Field(
+        default=0.7, gt=0, le=1, description="part of Redis' maxmemory beyond which no receipt is added"
+    )
+
+    @field_validator("read_tokens")
+    @classmethod
+    def _are_tokens(cls, value: SecretStr) -> SecretStr:
+        try:
+            TOKENS.validate_json(value.get_secret_value() or "{}")
+        except ValidationError:
+            raise ValueError('must be JSON: {"<token>": "<tenant>"}') from None  # the text holds secrets
+        return value
+
+    @property
+    def tenants(self) -> dict[str, str]:
+        """Which tenant each token opens."""
+        return TOKENS.validate_json(self.read_tokens.get_secret_value() or "{}")

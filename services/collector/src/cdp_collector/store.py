@@ -22,7 +22,8 @@ from redis.asyncio import Redis
 
 from cdp_collector.domain.catalogue import Catalogue
 from cdp_collector.domain.intake import Taken
-from cdp_collector.domain.sightings import Sighting
+from cdp_collector.domain.sightings import MOST_COPIES, Sighting
+from cdp_collector.domain.structure import Pseudonym
 
 log: Final = logging.getLogger("cdp.edge")
 
@@ -54,8 +55,18 @@ class Definitions:
         return all(table.ready for table in self.tables)
 
 
+COPY: Final = """
+for i, key in ipairs(KEYS) do
+  if redis.call('HLEN', key) < tonumber(ARGV[2]) then
+    redis.call('HSET', key, ARGV[2 * i + 1], ARGV[2 * i + 2])
+    redis.call('EXPIRE', key, ARGV[1])
+  end
+end
+"""
+
+
 class Dedup(Protocol):
-    """Remembers where each message id was seen first."""
+    """Remembers where each message id was seen first, and for receipts where its first hundred copies were."""
 
     async def claim(self, sightings: Sequence[Sighting | None]) -> list[bool]:
         """Whether each place is where its message id was seen first, in order; True where there is nothing to ask.
@@ -76,6 +87,7 @@ class MemoryDedup:
         self._seconds = seconds
         self._now = now
         self._first: dict[tuple[str, str], tuple[str, datetime]] = {}
+        self.copies: dict[tuple[str, str], dict[str, str]] = {}
 
     async def claim(self, sightings: Sequence[Sighting | None]) -> list[bool]:
         """See Dedup."""
@@ -87,6 +99,12 @@ class MemoryDedup:
     def forget(self) -> None:
         """Lose everything, as a Redis that was flushed."""
         self._first.clear()
+        self.copies.clear()
+
+    def place(self, tenant: str, message_id: str) -> str | None:
+        """Where a message id was seen first."""
+        place, _ = self._first.get((tenant, message_id), (None, None))
+        return place
 
     def _claim(self, sighting: Sighting) -> bool:
         key, now = (sighting.tenant, sighting.message_id), self._now()
@@ -94,13 +112,19 @@ class MemoryDedup:
         if (now - since).total_seconds() >= self._seconds:
             place, since = sighting.place, now
         self._first[key] = place, since
+        copies = self.copies.setdefault(key, {})
+        if place != sighting.place and len(copies) < MOST_COPIES:
+            copies[sighting.place] = place
         return place == sighting.place
 
 
 class RedisDedup:
-    """A memory in Redis 7 or Valkey: `<tenant>:seen:<hash of the message id>` holds the first place."""
+    """A memory in Redis 7 or Valkey: `<tenant>:seen:<hash of the message id>` holds the first place.
 
-    def __init__(self, settings: RedisSettings, seconds: int, pseudonym: Callable[[str, str, str], str]) -> None:
+    `<tenant>:copies:<hash>` holds the places of copies, each with the first place; most events have none.
+    """
+
+    def __init__(self, settings: RedisSettings, seconds: int, pseudonym: Pseudonym) -> None:
         self._seconds = seconds
         self._pseudonym = pseudonym
         self._redis: Redis = Redis.from_url(
@@ -108,16 +132,24 @@ class RedisDedup:
             socket_timeout=settings.timeout_seconds,
             socket_connect_timeout=settings.timeout_seconds,
         )
+        self._copy = self._redis.register_script(COPY)
 
     async def claim(self, sightings: Sequence[Sighting | None]) -> list[bool]:
-        """See Dedup. One round trip."""
+        """See Dedup. One round trip, and one more where there are copies."""
         asked = [sighting for sighting in sightings if sighting]
         pipeline = self._redis.pipeline(transaction=False)
         for sighting in asked:
-            key = self._key(sighting)
+            key = seen_key(sighting.tenant, sighting.message_id, self._pseudonym)
             pipeline.execute_command("SET", key, sighting.place, "NX", "GET", "EX", self._seconds, get=True)
-        places = iter(await pipeline.execute() if asked else ())
-        return [sighting is None or next(places) in (None, sighting.place.encode()) for sighting in sightings]
+        places: list[bytes | None] = await pipeline.execute() if asked else []
+        firsts = [place in (None, s.place.encode()) for s, place in zip(asked, places, strict=True)]
+        copies = [(s, place) for s, place, first in zip(asked, places, firsts, strict=True) if place and not first]
+        if copies:
+            keys = [copies_key(s.tenant, s.message_id, self._pseudonym) for s, _ in copies]
+            found = [text for s, first in copies for text in (s.place, first)]
+            await self._copy(keys=keys, args=[self._seconds, MOST_COPIES, *found])
+        answers = iter(firsts)
+        return [sighting is None or next(answers) for sighting in sightings]
 
     async def ping(self) -> None:
         """Raise if Redis does not answer."""
@@ -127,8 +159,15 @@ class RedisDedup:
         """Disconnect."""
         await self._redis.aclose()
 
-    def _key(self, sighting: Sighting) -> str:
-        return f"{sighting.tenant}:seen:{self._pseudonym(sighting.tenant, 'message', sighting.message_id)}"
+
+def seen_key(tenant: str, message_id: str, pseudonym: Pseudonym) -> str:
+    """Where the first place of a message id stands in Redis."""
+    return f"{tenant}:seen:{pseudonym(tenant, 'message', message_id)}"
+
+
+def copies_key(tenant: str, message_id: str, pseudonym: Pseudonym) -> str:
+    """Where the places of its copies stand in Redis."""
+    return f"{tenant}:copies:{pseudonym(tenant, 'message', message_id)}"
 
 
 class EventLog(Protocol):

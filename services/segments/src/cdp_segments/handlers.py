@@ -29,6 +29,7 @@ async def evaluate(batch: Batch[ProfileUpdated], catalogs: Catalogs, people: Per
     forget_acknowledged(records.values(), starts_of(batch))
     for update in batch:
         batch.emit(*react(records, update, delivery_of(batch, update), catalogs.of(update.tenant)), cause=update)
+        batch.settle(update)
     await people.save(records)
     await timers.set(alarms_of(records))
 
@@ -86,7 +87,7 @@ def alarms_of(records: Mapping[str, Person]) -> Iterator[Alarm]:
 
 
 def stages(catalogs: Catalogs, people: PersonStore, timers: Timers) -> list[Stage[Any]]:
-    """The evaluator's stages. Most updates flip nothing, so nothing is conserved."""
+    """The evaluator's stages."""
     return [
         Stage(
             evaluate,
@@ -94,6 +95,5 @@ def stages(catalogs: Catalogs, people: PersonStore, timers: Timers) -> list[Stag
             emits=[MEMBERSHIP_CHANGED],
             uses=[catalogs, people, timers],
             on_tick=fire_timers,
-            conserves=False,
         )
     ]

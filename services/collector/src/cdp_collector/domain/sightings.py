@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from cdp_contracts.events_v1 import EventRejected, EventValidated
+
+MOST_COPIES: Final = 100
+"""Of how many copies the places are remembered."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,166 @@
+"""Where receipts are kept: in the Redis that remembers copies, for a while, and no longer than there is room.
+
+A copy of what the topics say, to answer quickly. If it is lost, receipts are not found, and nothing else breaks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, Protocol
+
+from cdp_runtime.failures import Away
+from cdp_runtime.settings import RedisSettings
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from cdp_collector.domain.receipts import INTO, Entry, Known, join
+from cdp_collector.store import MemoryDedup, copies_key, seen_key
+
+ENTRIES_A_CALL: Final = 1000
+LONGEST_CHAIN: Final = 64
+# Of two texts the greater stays. Nothing is written while Redis is nearly full: others cannot do without the room.
+JOIN: Final = """
+local memory = redis.call('INFO', 'memory')
+local most = tonumber(string.match(memory, 'maxmemory:(%d+)'))
+local used = tonumber(string.match(memory, 'used_memory:(%d+)'))
+if most > 0 and used > most * tonumber(ARGV[2]) then return 0 end
+for i, key in ipairs(KEYS) do
+  local field, text = ARGV[2 * i + 1], ARGV[2 * i + 2]
+  local known = redis.call('HGET', key, field)
+  if not known or known < text then
+    redis.call('HSET', key, field, text)
+    redis.call('EXPIRE', key, ARGV[1])
+  end
+end
+return #KEYS
+"""
+
+
+class Receipts(Protocol):
+    """What became of each message id."""
+
+    async def note(self, entries: Sequence[Entry]) -> int:
+        """Add entries; how many there was no room for. Any order, any number of times. Raises when it is away."""
+        ...
+
+    async def find(self, tenant: str, message_id: str) -> Known:
+        """What is known of a message id; false if nothing is. Raises when it is away."""
+        ...
+
+    async def survivor(self, tenant: str, profile_id: str) -> str | None:
+        """The profile that this one has become part of, through however many merges; None if it stands alone."""
+        ...
+
+    async def ping(self) -> None:
+        """Raise if it does not answer."""
+        ...
+
+
+class MemoryReceipts:
+    """Receipts in this process, beside a memory of copies in this process."""
+
+    def __init__(self, dedup: MemoryDedup, seconds: float, now: Callable[[], datetime]) -> None:
+        self._dedup = dedup
+        self._seconds = seconds
+        self._now = now
+        self.records: dict[tuple[str, str, str], tuple[dict[str, str], datetime]] = {}
+
+    async def note(self, entries: Sequence[Entry]) -> int:
+        """See Receipts."""
+        for kind, tenant, name, field, text in entries:
+            known = dict(self._record(kind, tenant, name))
+            join(known, field, text)
+            if known != self._record(kind, tenant, name):
+                self.records[kind, tenant, name] = known, self._now()
+        return 0
+
+    async def find(self, tenant: str, message_id: str) -> Known:
+        """See Receipts."""
+        return Known(
+            self._record("receipt", tenant, message_id),
+            self._dedup.place(tenant, message_id),
+            dict(self._dedup.copies.get((tenant, message_id), {})),
+        )
+
+    async def survivor(self, tenant: str, profile_id: str) -> str | None:
+        """See Receipts."""
+        found = None
+        while into := self._record("merged", tenant, found or profile_id).get(INTO):
+            found = into.split(" ")[1]
+        return found
+
+    async def ping(self) -> None:
+        """It is always there."""
+
+    def _record(self, kind: str, tenant: str, name: str) -> dict[str, str]:
+        record, since = self.records.get((kind, tenant, name), ({}, self._now()))
+        return record if (self._now() - since).total_seconds() < self._seconds else {}
+
+
+class RedisReceipts:
+    """Receipts in Redis 7 or Valkey: a hash a message id, `<tenant>:receipt:<hash of the message id>`.
+
+    What became part of what stands in `<tenant>:merged:<profile id>`. `share` is the part of Redis' memory beyond
+    which nothing is added, where Redis has a limit.
+    """
+
+    def __init__(
+        self, settings: RedisSettings, seconds: int, share: float, pseudonym: Callable[[str, str, str], str]
+    ) -> None:
+        self._limits = seconds, share
+        self._pseudonym = pseudonym
+        self._redis: Redis = Redis.from_url(
+            settings.url.get_secret_value(),
+            socket_timeout=settings.timeout_seconds,
+            socket_connect_timeout=settings.timeout_seconds,
+        )
+        self._join = self._redis.register_script(JOIN)
+
+    async def note(self, entries: Sequence[Entry]) -> int:
+        """See Receipts. One round trip for a thousand entries."""
+        added = 0
+        try:
+            for start in range(0, len(entries), ENTRIES_A_CALL):
+                some = entries[start : start + ENTRIES_A_CALL]
+                keys = [self._key(*entry[:3]) for entry in some]
+                texts = [text for entry in some for text in entry[3:]]
+                added += await self._join(keys=keys, args=[*self._limits, *texts])
+        except RedisError as error:
+            raise Away(type(error).__name__) from error  # it loads, it is full, it is read-only: all of it passes
+        return len(entries) - added
+
+    async def find(self, tenant: str, message_id: str) -> Known:
+        """See Receipts. One round trip."""
+        pipeline = self._redis.pipeline(transaction=False)
+        pipeline.hgetall(self._key("receipt", tenant, message_id))
+        pipeline.get(seen_key(tenant, message_id, self._pseudonym))
+        pipeline.hgetall(copies_key(tenant, message_id, self._pseudonym))
+        texts, place, copies = await pipeline.execute()
+        return Known(_texts(texts), place.decode() if place else None, _texts(copies))
+
+    async def survivor(self, tenant: str, profile_id: str) -> str | None:
+        """See Receipts. One round trip a merge."""
+        found = None
+        for _ in range(LONGEST_CHAIN):
+            merged = _texts(await self._redis.hgetall(self._key("merged", tenant, found or profile_id)))
+            if INTO not in merged:
+                break
+            found = merged[INTO].split(" ")[1]
+        return found
+
+    async def ping(self) -> None:
+        """Raise if Redis does not answer."""
+        await self._redis.ping()
+
+    async def close(self) -> None:
+        """Disconnect."""
+        await self._redis.aclose()
+
+    def _key(self, kind: str, tenant: str, name: str) -> str:
+        known_by = self._pseudonym(tenant, "message", name) if kind == "receipt" else name
+        return f"{tenant}:{kind}:{known_by}"
+
+
+def _texts(found: Mapping[Any, Any]) -> dict[str, str]:
+    return {name.decode(): text.decode() for name, text in found.items()}

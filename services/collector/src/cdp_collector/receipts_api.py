@@ -1,0 +1,93 @@
+"""Where senders ask what became of an event."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, TypeAlias
+
+from cdp_runtime.failures import is_away
+from fastapi import Depends, FastAPI, Path
+from fastapi.responses import JSONResponse
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import BaseModel, Field
+
+from cdp_collector.domain.receipts import Receipt, receipt_of
+from cdp_collector.receipts import Receipts
+
+Token: TypeAlias = Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))]
+MessageId: TypeAlias = Annotated[str, Path(max_length=512, description="`messageId` of the event as it was sent")]
+
+
+class NoReceipt(BaseModel):
+    """An answer that is no receipt."""
+
+    code: str = Field(description="for programs, such as not-found")
+    message: str = Field(description="for people; holds no personal data")
+    retention_seconds: int | None = Field(default=None, description="with not-found: how long receipts are kept")
+
+
+RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
+    401: {"model": NoReceipt, "description": "No token, or an unknown one."},
+    404: {"model": NoReceipt, "description": "Nothing is known of this message id."},
+    503: {"model": NoReceipt, "description": "The store is away."},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """Answers for the tenant of the token, and for no other."""
+
+    receipts: Receipts
+    tenants: Mapping[str, str]
+    retention_seconds: int
+
+    async def receipt(self, message_id: MessageId, token: Token) -> JSONResponse:
+        """What became of an event, as far as the platform has come with it."""
+        tenant = self._tenant(token)
+        if tenant is None:
+            return _refusal(401, "unauthorized", "send a read token as Authorization: Bearer <token>")
+        try:
+            found = await self._find(tenant, message_id)
+        except Exception as error:
+            if await is_away(error, (self.receipts,)):
+                return _refusal(503, "unavailable", "receipts cannot be read at the moment: try again")
+            raise
+        if found is None:
+            return self._unknown()
+        return JSONResponse(found.model_dump(mode="json"), headers={"Cache-Control": "no-store"})
+
+    async def _find(self, tenant: str, message_id: str) -> Receipt | None:
+        known = await self.receipts.find(tenant, message_id)
+        into = await self.receipts.survivor(tenant, known.profile) if known.profile else None
+        return receipt_of(message_id, known, into) if known else None
+
+    def _tenant(self, token: HTTPAuthorizationCredentials | None) -> str | None:
+        """Whose receipts the token opens. Takes the same time whether it is known or not."""
+        given = token.credentials.encode() if token else b""
+        opened = [tenant for known, tenant in self.tenants.items() if hmac.compare_digest(known.encode(), given)]
+        return opened[0] if opened else None
+
+    def _unknown(self) -> JSONResponse:
+        hours = f"{self.retention_seconds / 3600:g}"
+        message = (
+            f"nothing is known of this message id: it never came, it came a moment ago, or its receipt is gone. "
+            f"Receipts are kept for {hours} hours, and no longer than the memory that holds them"
+        )
+        return _refusal(404, "not-found", message, retention_seconds=self.retention_seconds)
+
+
+def _refusal(status: int, code: str, message: str, retention_seconds: int | None = None) -> JSONResponse:
+    headers = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "5"}}.get(status, {})
+    body = NoReceipt(code=code, message=message, retention_seconds=retention_seconds)
+    return JSONResponse(body.model_dump(exclude_none=True), status, headers)
+
+
+def receipts_api(receipts: Receipts, tenants: Mapping[str, str], retention_seconds: int) -> FastAPI:
+    """The read API over a store. `tenants` says which tenant each token opens."""
+    counter = Counter(receipts, tenants, retention_seconds)
+    api = FastAPI(title="Tessera receipts", description="What became of an event.", version="1")
+    route = api.get("/v1/receipts/{message_id:path}", response_model=Receipt, responses=RESPONSES)
+    route(counter.receipt)
+    return api
