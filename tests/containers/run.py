@@ -22,9 +22,9 @@ from cdp_contracts.topics import TOPICS
 from cdp_devstack import expected
 from cdp_devstack.api import Api
 from cdp_devstack.clickstream import Clickstream
-from cdp_devstack.conservation import topic_counts
 from cdp_devstack.exits import Exits, read_exits
 from cdp_devstack.listener import Listener
+from cdp_devstack.offsets import topic_counts
 from cdp_devstack.platform import WRITE_KEY
 from cdp_devstack.replay import COPIES, INVALID, Sent, replay, story
 

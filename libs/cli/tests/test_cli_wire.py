@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -32,6 +33,7 @@ def cdp(live: Running, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     """Runs the command as `source .run/env` sets a shell up; returns what it prints."""
     for name, value in {
         **environment_for(live.stack),
+        "CDP_RECEIPTS_URL": live.url("collector-receipts"),
         "CDP_PROFILES_URL": live.url("profiles-http"),
         "CDP_SEGMENTS_URL": live.url("segments-http"),
         "CDP_READ_TOKEN": READ_TOKEN,
@@ -89,6 +91,41 @@ def test_a_person_is_found_and_a_segment_explained(live: Running, cdp: Callable[
     eventually(lambda: told("explain", "third-view", profile_id).get("member") is True)
     assert "404: " in cdp("profile", "anonymous_id=nobody", code=2)
     assert "404: no segment has this name" in cdp("explain", "no-such-segment", profile_id, code=2)
+
+
+def test_what_became_of_an_event_is_told(live: Running, cdp: Callable[..., str]) -> None:
+    device = f"cli-{uuid4().hex[:8]}"
+    with Emitter(live.url("collector-http"), WRITE_KEY) as emitter:
+        for n in (1, 2, 2, 3):
+            emitter.track("Product Viewed", anonymous_id=device, context=ALLOWED, message_id=f"{device}/{n}")
+
+    def told(n: int) -> str:
+        return str(CliRunner().invoke(app, ["receipt", f"{device}/{n}"]).output)
+
+    eventually(lambda: "entered     third-view (version 1)" in told(3))
+    text = cdp("receipt", f"{device}/2")
+    assert text.startswith(f"{device}/2: resolved\n  accepted    20")
+    assert " from web-shop at " in text
+    assert "\n  duplicates  1, of the one at " in text
+    assert "\n  resolved    to profile " in text
+    answer = json.loads(cdp("receipt", f"{device}/2", "--json"))
+    assert (answer["outcome"], answer["duplicates"]["count"]) == ("resolved", 1)
+    missing = cdp("receipt", "never-sent", code=2)
+    assert "404: nothing is known of this message id" in missing
+    assert "kept for 24 hours" in missing
+    assert "401: " in cdp("receipt", f"{device}/2", "--token", "wrong", code=2)
+
+
+def test_the_ledger_of_the_platform_balances(live: Running, cdp: Callable[..., str]) -> None:
+    visit(live, f"cli-{uuid4().hex[:8]}")
+
+    def rows(*options: str) -> list[dict[str, Any]]:
+        return list(json.loads(cdp("conservation", "--json", *options)))
+
+    eventually(lambda: not any(row["in flight"] for row in rows()))
+    assert all(row["in"] for row in rows() if "absorb" not in row["hop"])
+    assert cdp("conservation").splitlines()[-1] == "it balances"
+    assert cdp("conservation", "--minutes", "60").splitlines()[-1] == "it balances"
 
 
 def test_a_wrong_token_is_said(cdp: Callable[..., str]) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final
+from urllib.parse import quote
 
 import httpx
 import typer
@@ -18,7 +20,9 @@ from cdp_runtime.settings import KafkaSettings
 from pydantic import ValidationError
 
 from cdp_cli import definitions, dlq, stages, tail, topics
+from cdp_cli.conservation import as_objects, ledger, table
 from cdp_cli.console import fail
+from cdp_cli.receipt import lines
 
 app: Final = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 app.add_typer(dlq.app, name="dlq")
@@ -33,6 +37,7 @@ SEGMENTS: Final = typer.Option(envvar="CDP_SEGMENTS_URL", help="base URL of segm
 Urls = Annotated[list[str] | None, typer.Argument(help="base URLs of instances")]
 Roles = Annotated[list[str] | None, typer.Option(help="every instance of a role, as CDP_<ROLE>_URL names them")]
 AdminToken = Annotated[str, typer.Option(envvar="CDP_ADMIN_TOKEN", help="admin token", show_default=False)]
+RECEIPTS: Final = typer.Option(envvar="CDP_RECEIPTS_URL", help="base URL of collector-receipts")
 TOKEN: Final = typer.Option(envvar="CDP_READ_TOKEN", help="read token", show_default=False)
 
 
@@ -165,6 +170,31 @@ def ask(word: str, urls: Sequence[str], roles: Sequence[str], token: str) -> Non
             typer.echo(f"{url}  {', '.join(f'{count} {name}' for name, count in done.items())}")
     if failed:
         fail("\n".join(failed))
+
+
+@app.command()
+def receipt(
+    message_id: Annotated[str, typer.Argument(help="the event's messageId")],
+    url: Annotated[str, RECEIPTS],
+    token: Annotated[str, TOKEN],
+    as_json: Annotated[bool, typer.Option("--json", help="the answer as it is")] = False,
+) -> None:
+    """Say what became of an event."""
+    found = get(f"{url}/v1/receipts/{quote(message_id, safe='')}", token)
+    typer.echo(found if as_json else "\n".join(lines(json.loads(found))))
+
+
+@app.command()
+def conservation(
+    minutes: Annotated[float | None, typer.Option(help="only what came in the last minutes; default: all")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="rows for programs")] = False,
+) -> None:
+    """Print what went into every hop and what became of it; exit code 1 if anything is lost."""
+    rows = asyncio.run(ledger(KafkaSettings(), datetime.now(UTC), minutes))
+    for line in [json.dumps(as_objects(rows), indent=2)] if as_json else table(rows):
+        typer.echo(line)
+    if not all(row.balanced for row in rows):
+        raise typer.Exit(1)
 
 
 @schemas_app.command("show")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -31,8 +32,10 @@ async def reader(
         await consumer.stop()
 
 
-async def read_to_end(settings: KafkaSettings, topics: Sequence[str]) -> AsyncIterator[Incoming]:
-    """Every record that is in the topics now.
+async def read_to_end(
+    settings: KafkaSettings, topics: Sequence[str], since: datetime | None = None
+) -> AsyncIterator[Incoming]:
+    """Every record that is in the topics now, from about a moment on if one is given.
 
     Up to the ends that the broker tells, and on until nothing more comes: some tell them too low.
     """
@@ -41,6 +44,10 @@ async def read_to_end(settings: KafkaSettings, topics: Sequence[str]) -> AsyncIt
             return
         await consumer.seek_to_beginning(*partitions)
         ends = await consumer.end_offsets(partitions)
+        if since:
+            moments = dict.fromkeys(partitions, int(since.timestamp() * 1000))
+            for tp, found in (await consumer.offsets_for_times(moments)).items():
+                consumer.seek(tp, found.offset if found else ends[tp])
         behind, fetched = True, True
         while behind or fetched:
             fetched = False

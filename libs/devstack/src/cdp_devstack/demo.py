@@ -10,7 +10,8 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from cdp_contracts.topics import PROFILES_UPDATED
+from cdp_cli.conservation import ledger
+from cdp_cli.ledger import HOPS, Row
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -23,7 +24,6 @@ from rich.progress import (
 
 from cdp_devstack.api import Api
 from cdp_devstack.clickstream import Clickstream
-from cdp_devstack.conservation import Account, account
 from cdp_devstack.facts import Facts
 from cdp_devstack.live import live_facts
 from cdp_devstack.offsets import caught_up
@@ -33,7 +33,6 @@ from cdp_devstack.running import Running, running, say
 
 ENDED_AGO = timedelta(seconds=5)
 DRAIN_SECONDS = 600
-EVALUATORS = "segments-evaluator.evaluate"
 
 
 def main() -> int:
@@ -58,7 +57,7 @@ async def tell(up: Running, run: str) -> Facts:
     try:
         stream = Clickstream(datetime.now(UTC) - ENDED_AGO)
         sent = await send(up, stream, run)
-        facts.conservation(sent, await drained(up, sent))
+        facts.conservation(sent, await drained(up))
         await facts.withheld(api, stream)
         await facts.merged(api, stream)
         await facts.sizes(api, stream)
@@ -81,22 +80,14 @@ async def send(up: Running, stream: Clickstream, run: str) -> Sent:
         )
 
 
-async def drained(up: Running, sent: Sent) -> Account:
-    """The account once nothing is in flight any more."""
+async def drained(up: Running) -> list[Row]:
+    """The ledger once nothing is in flight any more."""
     say("waiting until every event has gone through all five services")
-    total = sent.events + sent.invalid + sent.copies
     deadline = time.monotonic() + DRAIN_SECONDS
-    while True:
-        now = await account(up.stack.kafka, up.platform.roles["collector-validator"].metrics())
-        arrived = now.received >= total and now.balanced
-        if (arrived and await evaluated(up)) or time.monotonic() > deadline:
-            return now
-        await asyncio.sleep(0.5)
-
-
-async def evaluated(up: Running) -> bool:
-    """Whether the segments have seen every change of a profile."""
-    return await caught_up(up.stack.kafka, EVALUATORS, PROFILES_UPDATED.name)
+    for hop in HOPS:
+        while not await caught_up(up.stack.kafka, hop.group, hop.reads.name) and time.monotonic() < deadline:
+            await asyncio.sleep(0.5)
+    return await ledger(up.kafka, datetime.now(UTC))
 
 
 NEXT = """

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from cdp_cli.ledger import Row
 from rich.console import Console
 from rich.table import Table
 
 from cdp_devstack import expected
 from cdp_devstack.api import Api
 from cdp_devstack.clickstream import LOGINS, Clickstream
-from cdp_devstack.conservation import Account
 from cdp_devstack.replay import Sent
 
 
@@ -40,27 +40,30 @@ class Facts:
             table.add_row(*row)
         self.console.print(table, new_line_start=True)
 
-    def conservation(self, sent: Sent, now: Account) -> None:
+    def conservation(self, sent: Sent, ledger: Sequence[Row]) -> None:
         """In = out, to the event."""
+        validator, gate, resolver, writer, merging, _ = ledger
         total = sent.events + sent.invalid + sent.copies
+        dead = sum(row.outcomes["dead-lettered"] for row in ledger)
         right = (
-            now.balanced
-            and now.received == total
-            and now.rejected == sent.invalid
-            and now.duplicates == sent.copies
-            and now.dead_lettered == 0
+            not any(row.outcomes["lost"] or row.outcomes["in flight"] for row in ledger)
+            and validator.read == total
+            and validator.outcomes["rejected"] == sent.invalid
+            and validator.outcomes["duplicates"] == sent.copies
+            and writer.outcomes["out"] == resolver.outcomes["out"]
+            and dead == 0
             and not sent.errors
         )
         self.fact(f"{total:,} events went in and {total:,} came out, each by exactly one exit.", holds=right)
         rows = [
             ("sent by the client", total),
-            ("accepted by the edge", now.received),
-            ("- rejected: they break the tracking plan", now.rejected),
-            ("- duplicates: the client sent them twice", now.duplicates),
-            ("- withheld: the person said no, or never answered", now.withheld),
-            ("- dead-lettered", now.dead_lettered),
-            ("= resolved to a person and applied to a profile", now.resolved),
-            ("merges of two profiles into one", now.merged),
+            ("accepted by the edge", validator.read),
+            ("- rejected: they break the tracking plan", validator.outcomes["rejected"]),
+            ("- duplicates: the client sent them twice", validator.outcomes["duplicates"]),
+            ("- withheld: the person said no, or never answered", gate.outcomes["withheld"]),
+            ("- dead-lettered", dead),
+            ("= resolved to a person and applied to a profile", writer.outcomes["out"]),
+            ("merges of two profiles into one", merging.outcomes["out"]),
         ]
         self.table(("", "events"), [(what, f"{number:,}") for what, number in rows])
 
