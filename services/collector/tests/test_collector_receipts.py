@@ -29,7 +29,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 NOON = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
-ADA, BOB, EVE = UUID(int=1), UUID(int=2), UUID(int=3)
+ADA, BOB = str(UUID(int=1)), str(UUID(int=2))
 TRACE = "a" * 32
 COMMON = {"tenant": "demo", "message_id": "m-1", "received_at": NOON}
 
@@ -52,7 +52,7 @@ def letter(service: str = "profiles", topic: str = "cdp.events.resolved.v1", sec
 
 def moved(segment: str = "vip", version: int = 1, cause: str = "event", *, member: bool = True) -> Moved:
     change = Change(segment=segment, segment_version=2, member=member, cause=cause, effective_at=NOON)
-    return Moved(**COMMON, profile_id=ADA, version=version, changes=(change,))
+    return Moved(**COMMON, version=version, changes=(change,))
 
 
 def noted(*facts: Fact | SetAside) -> dict[str, str]:
@@ -99,7 +99,7 @@ def test_a_resolved_event_says_when_whose_and_by_which_trace() -> None:
     assert made.outcome == "resolved"
     assert (made.accepted.received_at, made.accepted.source, made.accepted.place) == (NOON, "web", "3:7")
     assert made.resolved is not None
-    assert (made.resolved.profile_id, made.resolved.merged_into) == (str(ADA), None)
+    assert (made.resolved.profile_id, made.resolved.merged_into) == (ADA, None)
     (move,) = made.segments
     assert (move.segment, move.segment_version, move.entered, move.version) == ("vip", 2, True, 1)
     assert made.trace_id == TRACE
@@ -159,7 +159,7 @@ def test_no_event_moved_whom_the_clock_or_a_definition_moved(cause: str) -> None
 def test_a_merge_is_kept_by_the_profile_that_is_gone() -> None:
     (entry,) = entries(Merged(**COMMON, profile_id=ADA, absorbed=BOB), TRACE)
     assert isinstance(entry, Entry)
-    assert (entry.kind, entry.name) == ("merged", str(BOB))
+    assert (entry.kind, entry.name) == ("merged", BOB)
     assert entry.text.endswith(f" {ADA}")
 
 
@@ -176,6 +176,14 @@ def test_a_dead_letter_of_an_event_as_sent_is_found_by_the_stamp_of_the_edge() -
     assert (found.tenant, found.message_id, found.service) == ("demo", "m-1", "collector-validator")
 
 
+def test_a_text_of_a_letter_is_one_line_whatever_its_headers_say() -> None:
+    value = json.dumps({"message_id": "m-1", "tenant": "demo"}).encode()
+    headers = {failures_v1.REASON: "a\nb  c", failures_v1.SERVICE: "\n", failures_v1.STAGE: "s t"}
+    made = receipt(set_aside("t.dlq", headers, value, NOON))
+    assert made.dead_letters[0].service == "unknown"
+    assert "\n" not in "".join(noted(set_aside("t.dlq", headers, value, NOON)).values())
+
+
 def test_a_reader_of_receipts_asks_for_nothing_that_the_contracts_do_not_have() -> None:
     for name, topic in SLIM.items():
         assert topic.model.model_fields.keys() <= topic_named(name).model.model_fields.keys()
@@ -187,7 +195,14 @@ def test_what_is_no_message_of_its_topic_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("header", "trace"), [(f"00-{TRACE}-{'b' * 16}-01", TRACE), ("", ""), ("nonsense", ""), ("00-a-b", "")]
+    ("header", "trace"),
+    [
+        (f"00-{TRACE}-{'b' * 16}-01", TRACE),
+        ("", ""),
+        ("nonsense", ""),
+        ("00-a-b-c", ""),
+        (f"00-{'jane@x.com' * 4}-b-01", ""),
+    ],
 )
 def test_a_trace_is_read_from_its_header(header: str, trace: str) -> None:
     assert trace_id(header) == trace

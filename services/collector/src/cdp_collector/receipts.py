@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Any, Final, Protocol
 
 from cdp_runtime.failures import Away
@@ -17,7 +18,7 @@ from redis.exceptions import RedisError
 from cdp_collector.domain.receipts import INTO, Entry, Known, join
 from cdp_collector.store import MemoryDedup, copies_key, seen_key
 
-ENTRIES_A_CALL: Final = 1000
+RECORDS_A_CALL: Final = 500
 LONGEST_CHAIN: Final = 64
 # Of two texts the greater stays. Nothing is written while Redis is nearly full: others cannot do without the room.
 JOIN: Final = """
@@ -26,10 +27,17 @@ local most = tonumber(string.match(memory, 'maxmemory:(%d+)'))
 local used = tonumber(string.match(memory, 'used_memory:(%d+)'))
 if most > 0 and used > most * tonumber(ARGV[2]) then return 0 end
 for i, key in ipairs(KEYS) do
-  local field, text = ARGV[2 * i + 1], ARGV[2 * i + 2]
-  local known = redis.call('HGET', key, field)
-  if not known or known < text then
-    redis.call('HSET', key, field, text)
+  local fields, texts, fresh = {}, {}, {}
+  for field, text in string.gmatch(ARGV[i + 2], '([^\\n]+)\\n([^\\n]+)') do
+    fields[#fields + 1], texts[#texts + 1] = field, text
+  end
+  for n, known in ipairs(redis.call('HMGET', key, unpack(fields))) do
+    if not known or known < texts[n] then
+      fresh[#fresh + 1], fresh[#fresh + 2] = fields[n], texts[n]
+    end
+  end
+  if #fresh > 0 then
+    redis.call('HSET', key, unpack(fresh))
     redis.call('EXPIRE', key, ARGV[1])
   end
 end
@@ -41,7 +49,10 @@ class Receipts(Protocol):
     """What became of each message id."""
 
     async def note(self, entries: Sequence[Entry]) -> int:
-        """Add entries; how many there was no room for. Any order, any number of times. Raises when it is away."""
+        """Add entries; how many records there was no room for. Safe in any order, any number of times.
+
+        No text holds a line break. Raises when it is away.
+        """
         ...
 
     async def find(self, tenant: str, message_id: str) -> Known:
@@ -118,17 +129,20 @@ class RedisReceipts:
         self._join = self._redis.register_script(JOIN)
 
     async def note(self, entries: Sequence[Entry]) -> int:
-        """See Receipts. One round trip for a thousand entries."""
+        """See Receipts. One round trip for five hundred records."""
+        records: dict[tuple[str, str, str], dict[str, str]] = {}
+        for kind, tenant, name, field, text in entries:
+            join(records.setdefault((kind, tenant, name), {}), field, text)
+        keys = [self._key(*record) for record in records]
+        texts = ["\n".join(chain.from_iterable(record.items())) for record in records.values()]
         added = 0
         try:
-            for start in range(0, len(entries), ENTRIES_A_CALL):
-                some = entries[start : start + ENTRIES_A_CALL]
-                keys = [self._key(*entry[:3]) for entry in some]
-                texts = [text for entry in some for text in entry[3:]]
-                added += await self._join(keys=keys, args=[*self._limits, *texts])
+            for n in range(0, len(keys), RECORDS_A_CALL):
+                some = slice(n, n + RECORDS_A_CALL)
+                added += await self._join(keys=keys[some], args=[*self._limits, *texts[some]])
         except RedisError as error:
             raise Away(type(error).__name__) from error  # it loads, it is full, it is read-only: all of it passes
-        return len(entries) - added
+        return len(records) - added
 
     async def find(self, tenant: str, message_id: str) -> Known:
         """See Receipts. One round trip."""

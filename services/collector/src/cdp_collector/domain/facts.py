@@ -6,16 +6,16 @@ Every model names fields of the topic's own contract, so that a message costs a 
 from __future__ import annotations
 
 import json
+import re
 from contextlib import suppress
 from datetime import datetime
 from typing import Final, Literal
-from uuid import UUID
 
 from cdp_contracts import failures_v1
 from cdp_contracts.envelope import Contract
 
 UNKNOWN: Final = "unknown"
-TRACEPARENT_PARTS: Final = 4
+TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-")
 
 
 class Fact(Contract):
@@ -48,14 +48,14 @@ class Resolved(Fact):
     """It belongs to this person."""
 
     source: str
-    profile_id: UUID
+    profile_id: str
 
 
 class Merged(Fact):
     """A person became part of another one."""
 
-    profile_id: UUID
-    absorbed: UUID
+    profile_id: str
+    absorbed: str
 
 
 class Change(Contract):
@@ -71,7 +71,6 @@ class Change(Contract):
 class Moved(Fact):
     """Memberships that changed."""
 
-    profile_id: UUID
     version: int
     changes: tuple[Change, ...]
 
@@ -92,6 +91,7 @@ class SetAside(Contract):
 def set_aside(topic: str, headers: dict[str, str], value: bytes | None, written_at: datetime) -> SetAside:
     """The dead letter in a record. Never raises, whatever the bytes are: they were set aside for a reason."""
     tenant, message_id = whose(value or b"")
+    headers = {name: " ".join(text.split()) or UNKNOWN for name, text in headers.items()}
     return SetAside(
         tenant=tenant,
         message_id=message_id,
@@ -127,6 +127,6 @@ def moment(text: str, otherwise: datetime) -> datetime:
 
 
 def trace_id(traceparent: str) -> str:
-    """The trace that a W3C `traceparent` names; empty if it names none."""
-    parts = traceparent.split("-")
-    return parts[1] if len(parts) == TRACEPARENT_PARTS else ""
+    """The trace that a W3C `traceparent` names; empty if it names none. Senders may write anything there."""
+    found = TRACEPARENT.match(traceparent)
+    return found[1] if found else ""

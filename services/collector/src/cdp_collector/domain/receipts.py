@@ -49,7 +49,7 @@ def entries(fact: Fact | SetAside, trace: str) -> Iterator[Entry]:
     match fact:
         case Merged():
             text = f"{stamp(fact.received_at)} {fact.profile_id}"
-            yield Entry("merged", fact.tenant, str(fact.absorbed), INTO, text)
+            yield Entry("merged", fact.tenant, fact.absorbed, INTO, text)
         case Moved():
             for change in fact.changes:
                 if change.cause in BY_AN_EVENT:
@@ -64,12 +64,12 @@ def entries(fact: Fact | SetAside, trace: str) -> Iterator[Entry]:
             said = f"{stamp(fact.failed_at)} {fact.stage} {fact.place} {fact.reason}"
             yield _of(fact, f"{LETTER}{fact.service} {fact.topic}", said)
         case Rejected() | Withheld() | Resolved():
-            yield _of(fact, ACCEPTED, f"{stamp(fact.received_at)} {trace or NO_TRACE} {fact.source}")
-            yield _of(fact, *_exit(fact))
+            at = stamp(fact.received_at)
+            yield _of(fact, ACCEPTED, f"{at} {trace or NO_TRACE} {fact.source}")
+            yield _of(fact, *_exit(fact, at))
 
 
-def _exit(fact: Rejected | Withheld | Resolved) -> tuple[str, str]:
-    at = stamp(fact.received_at)
+def _exit(fact: Rejected | Withheld | Resolved, at: str) -> tuple[str, str]:
     match fact:
         case Rejected():
             return REJECTED, f"{at} {json.dumps([fact.rule, fact.pointer, fact.expected, fact.got])}"
