@@ -6,7 +6,14 @@ import pytest
 from cdp_contracts.envelope import Contract
 from cdp_contracts.failures_v1 import DEAD_LETTER_HEADERS, dead_letter_topic
 from cdp_contracts.topic_settings import TopicSettings, topic_settings
-from cdp_contracts.topics import TOPICS, Topic, dead_letter_topics, roles_reading
+from cdp_contracts.topics import (
+    DEAD_LETTER_READERS,
+    TOPICS,
+    Topic,
+    dead_letter_streams,
+    dead_letter_topics,
+    roles_reading,
+)
 
 SETTINGS = {settings.name: settings for settings in topic_settings()}
 STREAMS_OF_OURS = [topic for topic in TOPICS if roles_reading(topic) and not topic.table]
@@ -40,6 +47,14 @@ def test_they_are_kept_for_a_fortnight_and_never_compacted() -> None:
     for name in dead_letter_topics():
         assert dict(SETTINGS[name].config)["cleanup.policy"] == "delete"
         assert of(SETTINGS[name], "retention.ms") == 14 * 24 * 3_600_000
+
+
+def test_each_says_who_fills_it_who_reads_it_and_how_long_it_is_kept() -> None:
+    for stream in dead_letter_streams():
+        assert {role.split("-")[0] for role in stream.producers} == {stream.owner} == {stream.name.split(".")[-2]}
+        assert stream.consumers == DEAD_LETTER_READERS
+        assert stream.on_poison == "dead_letter"
+        assert dict(SETTINGS[stream.name].config)["retention.ms"] == str((stream.retention_hours or 0) * 3_600_000)
 
 
 def test_the_name_says_whose_and_of_what() -> None:
