@@ -10,9 +10,11 @@ from cdp_cli.conservation import table
 from cdp_cli.ledger import HOPS, Row, balance, line_of
 from cdp_contracts.events_v1 import EventReceived, EventValidated, EventWithheld
 from cdp_contracts.topics import EVENTS_PERMITTED, EVENTS_RECEIVED, EVENTS_VALIDATED, EVENTS_WITHHELD
-from cdp_runtime.batch import Batch
+from cdp_runtime.batch import Batch, DeadLetter
+from cdp_runtime.letters import dead_letter
 from cdp_runtime.metrics import IMBALANCE
 from cdp_runtime.stage import Stage
+from cdp_runtime.transport import Outgoing
 
 
 def ledger(platform: Pipeline) -> dict[str, Row]:
@@ -78,6 +80,21 @@ async def test_what_was_handled_twice_still_balances(platform: Pipeline) -> None
     rows = ledger(platform)
     assert of(rows["collector"]) == before
     assert all(row.balanced for row in rows.values())
+
+
+async def test_a_letter_that_was_put_back_is_counted_once_as_a_letter_and_once_as_what_became_of_it(
+    platform: Pipeline,
+) -> None:
+    await play(platform)
+    first = platform.bus.raw(EVENTS_VALIDATED.name)[0]
+    letter = DeadLetter(first, "refused")
+    topic = EVENTS_VALIDATED.dead_letters("consent")
+    platform.bus.write(dead_letter(letter, topic=topic, role="consent-gate", stage="s", now=first.timestamp))
+    (kept,) = platform.bus.raw(topic)
+    platform.bus.write(Outgoing(EVENTS_VALIDATED.name, first.key, first.value, kept.headers))
+    await platform.bus.drain()
+    row = ledger(platform)["consent"]
+    assert of(row) == {"out": 9, "withheld": 2, "dead-lettered": 1}
 
 
 async def test_what_nobody_has_read_yet_is_in_flight(platform: Pipeline) -> None:

@@ -175,7 +175,7 @@ async def test_what_halted_by_itself_stays_halted_when_its_partitions_move() -> 
     bench.log.values.pop()
     fetches = bench.log.fetches
     assert await bench.stage.halt("by command", 10)
-    assert bench.stage.halted == "json_invalid at / on " + bench.stage.runner.stage.reads.name
+    assert bench.stage.halted == "json_invalid at / on " + bench.stage.runner.stage.reads[0].name
     assert (bench.handled, bench.log.fetches) == ([], fetches)
     bench.stage.resume()
     await bench.until(1)

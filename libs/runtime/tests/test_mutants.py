@@ -89,7 +89,7 @@ MUTANTS: Final = [
     ),
     Mutant(
         "what cannot be read is set aside", runner,
-        "            if letters:\n                await self._send([], letters, self._trace(()))\n", "",
+        "                await self._send([], letters, self._trace(()))\n", "",
     ),
     Mutant(
         "what the domain refuses is set aside", runner,
@@ -107,7 +107,7 @@ MUTANTS: Final = [
     ),
     Mutant(
         "nothing of a halting topic is set aside", runner,
-        "        if self.stage.reads.on_poison == \"halt\":\n", "        if False:\n",
+        "            if topic.on_poison == \"halt\":\n", "            if False:\n",
     ),
     Mutant(
         "too many dead letters in a row halt the stage", backoff,

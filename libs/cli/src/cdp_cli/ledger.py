@@ -25,6 +25,7 @@ from cdp_contracts.topics import (
     PROFILES_UPDATED,
     Topic,
 )
+from cdp_runtime.batch import Origin, origin_of
 from cdp_runtime.transport import Incoming
 from pydantic import AliasChoices, Field, JsonValue, ValidationError
 
@@ -76,11 +77,15 @@ class Named(Contract):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A record as the ledger keeps it. `source` is the place of the record that a dead letter is of."""
+    """A record as the ledger keeps it. `first` is where and when it first came, if it was put back since.
+
+    `source` is the place of the record that a dead letter is of.
+    """
 
     topic: str
     place: tuple[int, int]
     at: datetime
+    first: Origin
     named: Named | None
     source: tuple[int, int] | None
 
@@ -124,21 +129,15 @@ class _Books:
         self._hop = hop
         self._committed = committed
         self._passed = {n for t in hop.writes if t.outcome == "emitted" for n in self._names(topics[t.name])}
-        self._left = {
-            t.outcome: Counter(self._names(topics[t.name])) for t in hop.writes if t.outcome != "emitted"
-        }
+        exits = {t.outcome: list(self._names(topics[t.name])) for t in hop.writes if t.outcome != "emitted"}
+        # A message id is rejected as often as it is tried, but withheld once, however often that is told.
+        self._left = {o: Counter(names if o == "rejected" else set(names)) for o, names in exits.items()}
         self._known = self._passed.union(*self._left.values())
         self._aside = {letter.source for letter in topics[hop.letters]}
 
     def outcome(self, line: Line) -> Outcome:
         """What became of a record; each outcome is given away once, what is left over are duplicates."""
-        if line.place in self._aside:
-            return "dead-lettered"
-        name = next((name for name in names_of(line, self._hop) if name in self._known), None)
-        if name is None:
-            partition, offset = line.place
-            done = offset < self._committed.get(partition, 0)
-            return ("lost" if self._hop.writes else "out") if done else "in flight"
+        name = next((name for name in names_of(line, self._hop) if name in self._known), "")
         if name in self._passed:
             self._passed.remove(name)
             return "out"
@@ -146,6 +145,12 @@ class _Books:
             if self._left.get(exit_, Counter())[name]:
                 self._left[exit_][name] -= 1
                 return exit_
+        if (line.first.partition, line.first.offset) in self._aside:
+            return "dead-lettered"
+        if not name:
+            partition, offset = line.place
+            done = offset < self._committed.get(partition, 0)
+            return ("lost" if self._hop.writes else "out") if done else "in flight"
         return "duplicates"
 
     def _names(self, lines: Sequence[Line]) -> Iterator[str]:
@@ -169,8 +174,8 @@ def names_of(line: Line, hop: Hop) -> tuple[str, ...]:
 
 def made_up(line: Line) -> str:
     """The message id that the collector gives an event that brings none of use: it follows from its place."""
-    partition, offset = line.place
-    return str(derived_id(f"{line.topic}/{partition}/{offset}/{line.at.isoformat()}", "message"))
+    place = f"{line.topic}/{line.first.partition}/{line.first.offset}/{line.first.timestamp.isoformat()}"
+    return str(derived_id(place, "message"))
 
 
 def line_of(record: Incoming) -> Line:
@@ -179,7 +184,8 @@ def line_of(record: Incoming) -> Line:
         named = Named.model_validate_json(record.value or b"")
     except (ValidationError, ValueError, RecursionError):
         named = None
-    return Line(record.topic, (record.partition, record.offset), record.timestamp, named, source_of(record))
+    place = (record.partition, record.offset)
+    return Line(record.topic, place, record.timestamp, origin_of(record), named, source_of(record))
 
 
 def source_of(letter: Incoming) -> tuple[int, int] | None:

@@ -245,8 +245,9 @@ class StageRunner(Generic[M]):
     def _halt_if_precious(self, letters: Iterable[DeadLetter]) -> None:
         """Nothing on a halting topic may be set aside: a person has to look."""
         for letter in letters:
-            if self.stage.topic_of(letter.record).on_poison == "halt":
-                raise self._halted(f"{letter.reason} on {letter.record.topic}")
+            topic = self.stage.topic_of(letter.record)
+            if topic.on_poison == "halt":
+                raise self._halted(f"{letter.reason} on {topic.name}")
 
     def _halted(self, reason: str) -> Halted:
         metrics.HALTED.labels(*self.labels).set(1)
