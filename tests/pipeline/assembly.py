@@ -85,6 +85,7 @@ class Pipeline:
         self.timers = MemoryTimers()
         self.dedup = MemoryDedup(DAY, self.bus.clock.now)
         self.receipts = MemoryReceipts(self.dedup, DAY, self.bus.clock.now)
+        self.told_receipts = False
         self.edge_definitions = Definitions()
         self.bus.attach("collector-http", [], self.edge_definitions.tables)
         self.restart()
@@ -107,6 +108,8 @@ class Pipeline:
         catalogs = Catalogs()
         timers = self._watched(self.timers, "segments-evaluator")
         self.bus.attach("segments-evaluator", evaluator_stages(catalogs, self.people, timers), [catalogs.table])
+        if self.told_receipts:
+            self.start_receipts()
 
     def _start_validator(self) -> None:
         known = Definitions()
@@ -115,8 +118,10 @@ class Pipeline:
         self.bus.attach("collector-validator", validator_stages(validator, dedup), known.tables)
 
     def start_receipts(self) -> None:
-        """Start the role that nobody else needs."""
-        self.bus.attach("collector-receipts", receipt_stages(self.receipts))
+        """Start the role that nobody else needs, now and with all others from now on."""
+        self.told_receipts = True
+        receipts = self._watched(self.receipts, "collector-receipts")
+        self.bus.attach("collector-receipts", receipt_stages(receipts))
 
     def receipts_desk(self) -> httpx.AsyncClient:
         """Where senders ask what became of an event."""
@@ -199,6 +204,7 @@ class Pipeline:
     def state(self) -> dict[str, Any]:
         """What every service has stored, in plain values that can be compared."""
         return {
+            "receipts": {key: record for key, (record, _) in self.receipts.records.items()},
             "consent": {"states": settled(self.subjects.documents), "ledger": self.ledger.documents},
             "identity": {
                 **vars(self.graph),

@@ -32,7 +32,9 @@ async def test_the_story_has_every_kind_of_step_of_every_stage_in_it(handler: Ha
     steps = Steps(handler)
     await told(steps)
     kinds = {action.what for action in steps.taken}
-    assert {"emitted"} < kinds, f"{handler} takes no part in the story, so no crash of it is tried"
+    assert {"note" if steps.silent else "emitted"} < kinds, (
+        f"{handler} takes no part in the story, so no crash of it is tried"
+    )
     assert handler.ticks or "committed" in kinds
     assert len(steps.taken) > 6
 
