@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final, Literal
 
-from cdp_contracts.topics import topic_named
+from cdp_contracts.topics import TOPICS
 from cdp_runtime.app import Role
 from cdp_runtime.settings import PrivacySettings
 from pydantic import SecretStr
@@ -39,6 +39,7 @@ class DeployedRole:
 ROLES: Final = (
     DeployedRole("collector-http", ("kafka",), serves=True),
     DeployedRole("collector-validator", ("kafka", "redis")),
+    DeployedRole("collector-receipts", ("kafka", "redis"), serves=True),
     DeployedRole("consent-gate", ("kafka", "mongo")),
     DeployedRole("identity-resolver", ("kafka", "mongo")),
     DeployedRole("profiles-writer", ("kafka", "mongo")),
@@ -60,10 +61,12 @@ class Reading:
 
 @cache
 def readings(role: DeployedRole) -> tuple[Reading, ...]:
-    """What the stages of a role read, from the role as it is wired. Nothing connects."""
+    """What the stages of a role read, from the role as it is wired, but for dead letters. Nothing connects."""
     return tuple(
-        Reading(stage.runner.group, topic := stage.runner.stage.reads.name, topic_named(topic).partitions)
+        Reading(stage.runner.group, topic.name, topic.partitions)
         for stage in built(role).state.stages
+        for topic in stage.runner.stage.reads
+        if topic in TOPICS
     )
 
 

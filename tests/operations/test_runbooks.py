@@ -21,8 +21,6 @@ SECTIONS = ["What you see", "What it means for data", "Confirm", "Do", "Do not"]
 CODE = re.compile(r"```(?:sh|console)\n(.*?)```|`([^`\n]+)`", re.DOTALL)
 TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 CDP = typer.main.get_command(app)
-# Commands of which the pages already speak; the test fails as soon as one of them exists, so that it is taken out.
-PENDING = {"cdp conservation", "cdp receipt"}
 
 
 def commands(page: Path) -> Iterator[list[str]]:
@@ -60,15 +58,11 @@ def test_every_command_on_a_page_exists(page: Path) -> None:
     for words in commands(page):
         if words[0] == "cdp":
             missing = known(words)
-            assert missing is None or missing in PENDING, words
+            assert missing is None, words
         elif words[0] == "make":
             assert words[1] in TARGETS, words
         else:
             assert importlib.util.find_spec(words[2]), words
-
-
-def test_what_was_pending_is_still_missing() -> None:
-    assert {name for name in PENDING if known(name.split()) is None} == set()
 
 
 def test_a_command_that_does_not_exist_is_found() -> None:

@@ -6,8 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from cdp_contracts.envelope import Contract
-from cdp_contracts.topics import OUTSIDERS, TOPICS, Topic, dead_letter_topics, roles_reading
+from cdp_contracts.topics import (
+    DEAD_LETTER_READERS,
+    OUTSIDERS,
+    TOPICS,
+    dead_letter_topics,
+    roles_reading,
+)
 
 Operation = Literal["Read", "Write", "Create", "Describe", "DescribeConfigs"]
 Resource = Literal["topic", "group", "cluster"]
@@ -40,17 +45,20 @@ def of_topics() -> Iterator[Acl]:
             yield Acl(user, "topic", topic.name, "Write")
         for user in topic.consumers:
             yield Acl(user, "topic", topic.name, "Read")
-            if user in OUTSIDERS or not is_table(topic):
+            if user in OUTSIDERS or not topic.table:
                 yield Acl(user, "group", group_prefix(user), "Read", prefixed=True)
-        for role in () if is_table(topic) else roles_reading(topic):
+        for role in () if topic.table else roles_reading(topic):
             yield Acl(AUTOSCALER, "topic", topic.name, "Describe")
             yield Acl(AUTOSCALER, "group", group_prefix(role), "Describe", prefixed=True)
 
 
 def of_dead_letters() -> Iterator[Acl]:
-    """A role sets aside what it could not handle of the topics that it reads."""
+    """A role sets aside what it could not handle of the topics that it reads; some read what others set aside."""
+    for name in dead_letter_topics():
+        for reader in DEAD_LETTER_READERS:
+            yield Acl(reader, "topic", name, "Read")
     for topic in TOPICS:
-        for role in () if topic.compacted else roles_reading(topic):
+        for role in () if topic.table else roles_reading(topic):
             yield Acl(role, "topic", topic.dead_letters(role.split("-")[0]), "Write")
 
 
@@ -66,8 +74,3 @@ def of_operators() -> Iterator[Acl]:
 def group_prefix(user: str) -> str:
     """A role's groups are `<role>.<stage>`; an outsider names its own after what it is."""
     return f"{user}."
-
-
-def is_table(topic: Topic[Contract]) -> bool:
-    """Whether it holds definitions, which every instance reads whole, without a group."""
-    return topic.producers == (OPERATORS,)

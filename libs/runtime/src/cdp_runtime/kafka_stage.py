@@ -71,7 +71,8 @@ class KafkaStage:
         self.stopping = False
         metrics.LAG_SECONDS.labels(*runner.labels).set_function(self.lag_seconds)
         metrics.STALLED.labels(*runner.labels).set_function(self.stalled_seconds)
-        metrics.STAGE_INFO.labels(*runner.labels, runner.stage.reads.name).set(1)
+        for topic in runner.stage.reads:
+            metrics.STAGE_INFO.labels(*runner.labels, topic.name).set(1)
 
     def attach(self, broker: KafkaBroker) -> None:
         """Subscribe, with nothing acknowledged that has not been handled."""
