@@ -71,8 +71,6 @@ class KafkaStage:
         self.stopping = False
         metrics.LAG_SECONDS.labels(*runner.labels).set_function(self.lag_seconds)
         metrics.STALLED.labels(*runner.labels).set_function(self.stalled_seconds)
-        for topic in runner.stage.reads:
-            metrics.STAGE_INFO.labels(*runner.labels, topic.name).set(1)
 
     def attach(self, broker: KafkaBroker) -> None:
         """Subscribe, with nothing acknowledged that has not been handled."""
@@ -212,14 +210,12 @@ class KafkaStage:
         is fetched ahead would not be in the next batch but in the one after it.
         """
         if len(records) >= LARGE:
-            await self._take(consumer, records)
-            return
+            return await self._take(consumer, records)
         consumer.pause(*consumer.assignment())
         started = time.monotonic()
         try:
             await self._take(consumer, records)
-            rest = min(time.monotonic() - started, LONGEST_REST)
-            await asyncio.sleep(max(rest, self.runner.stage.rest_seconds))
+            await asyncio.sleep(max(self.runner.stage.rest_seconds, min(time.monotonic() - started, LONGEST_REST)))
         finally:
             consumer.resume(*consumer.assignment())
 
@@ -287,9 +283,8 @@ class KafkaStage:
 
     async def _watermarks(self) -> Mapping[int, datetime]:
         """Up to when each partition is known: now, less a margin, if caught up; else its last record."""
-        return (
-            await self._progress.watermarks(self._consumer, self._clock.now() - MARGIN) if self._consumer else {}
-        )
+        consumer, known = self._consumer, self._clock.now() - MARGIN
+        return await self._progress.watermarks(consumer, known) if consumer else {}
 
 
 class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka publishes no types

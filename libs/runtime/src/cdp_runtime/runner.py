@@ -58,6 +58,8 @@ class StageRunner(Generic[M]):
         self._tracer = tracer or TracerProvider().get_tracer("cdp")
         self._outcomes: Tally[str] = Tally()
         metrics.IMBALANCE.labels(*self.labels).inc(0)
+        for topic in stage.reads:
+            metrics.STAGE_INFO.labels(*self.labels, topic.name).set(1)
 
     async def process(self, records: Sequence[Incoming]) -> None:
         """Handle these records: when it returns, all that follows from them is acknowledged.
