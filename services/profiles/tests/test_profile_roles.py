@@ -98,14 +98,3 @@ def test_a_bad_token_setting_is_named_and_never_shown(monkeypatch, text):
     with pytest.raises(ValidationError, match="read_tokens") as error:
         Settings()
     assert "secre" not in str(error.value)
-
-
-def test_the_readme_names_every_setting():
-    text = README.read_text()
-    own = set(Settings.model_fields) - {"kafka", "mongo", "privacy"}
-    for name in own:
-        field = Settings.model_fields[name]
-        row = next(line for line in text.splitlines() if f"`CDP_PROFILES_{name.upper()}`" in line)
-        assert field.description is not None
-        assert field.description.replace("|", "\\|") in row
-        assert name == "read_tokens" or f"`{field.default}`" in row

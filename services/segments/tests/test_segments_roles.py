@@ -80,12 +80,3 @@ def test_the_definitions_of_the_demo_compile():
     assert [definition.name for definition in definitions] == [file.stem for file in files]
     assert {definition.tenant for definition in definitions} == {"demo"}
     assert len(Catalog(map(compile_segment, definitions)).segments) == len(files) >= 7
-
-
-def test_the_readme_names_every_setting():
-    lines = (SERVICE / "README.md").read_text().splitlines()
-    for name in set(Settings.model_fields) - {"kafka", "mongo", "redis"}:
-        field = Settings.model_fields[name]
-        row = next(line for line in lines if f"`CDP_SEGMENTS_{name.upper()}`" in line)
-        assert field.description is not None
-        assert field.description in row
