@@ -170,7 +170,7 @@ async def test_the_document_names_every_route_and_answers_keep_to_it(edge):
     assert len(paths) == 2 * 6 + 3 + 1
     for path, operation in paths.items():
         assert set(operation) == {"post"}
-        assert set(operation["post"]["responses"]) == {"200", "400", "401", "500", "503"}, path
+        assert set(operation["post"]["responses"]) == {"200", "400", "401", "429", "500", "503"}, path
         assert "requestBody" in operation["post"]
     for status, body in ((200, batch(item())), (400, b"{"), (401, None)):
         headers = {"Authorization": ""} if status == 401 else {}

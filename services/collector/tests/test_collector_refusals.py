@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from cdp_collector.store import MemoryLog
+from cdp_runtime.settings import HttpBounds
 from collector_builders import item
 from collector_edge import SETTINGS, EdgeUnderTest, batch
 
@@ -142,3 +143,16 @@ async def test_other_routes_answer_in_the_same_shape(edge, method, path, status)
     response = await edge.client.request(method, path)
     assert response.status_code == status
     assert response.json()["code"] == "route"
+
+
+async def test_a_source_that_sends_too_often_is_told_when_to_come_back():
+    bounds = HttpBounds(requests_per_second=0.5, burst_seconds=4)
+    edge = EdgeUnderTest(SETTINGS.model_copy(update={"http": bounds}))
+    edge.define()
+    answers = [await edge.post("t", item()) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert answers[-1].json()["code"] == "rate"
+    assert 1 <= int(answers[-1].headers["Retry-After"]) <= 2
+    assert len(edge.stored) == 2
+    unknown = await edge.post("t", item(), Authorization="Basic bm9ib2R5Og==")
+    assert unknown.status_code == 401

@@ -14,6 +14,7 @@ from cdp_profiles.domain.updating import update
 from cdp_profiles.settings import ReadToken
 from cdp_profiles.store import MemoryProfileStore
 from cdp_runtime.failures import Away
+from cdp_runtime.rates import Rates
 
 ALL_OF_DEMO = "read-all-of-demo"
 TOKENS = [
@@ -56,7 +57,7 @@ async def store(make, noon):
 
 @pytest.fixture
 async def get(store):
-    api = build_api(store, Readers(TOKENS))
+    api = build_api(store, Readers(TOKENS, Rates(0, 1)))
     transport = httpx.ASGITransport(api)
     async with httpx.AsyncClient(transport=transport, base_url="http://profiles") as client:
 
@@ -228,3 +229,15 @@ async def test_the_api_describes_itself(get):
     assert {p["name"] for p in route["parameters"]} >= {"user_id", "anonymous_id", "email", "include"}
     assert route["responses"].keys() >= {"200", "304", "400", "401", "404", "409", "503"}
     assert route["security"]
+
+
+async def test_a_reader_that_asks_too_often_is_told_when_to_come_back(make, store):
+    api = build_api(store, Readers(TOKENS, Rates(0.5, 4)))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(api), base_url="http://profiles") as client:
+        token = {"Authorization": f"Bearer {ALL_OF_DEMO}"}
+        path = f"/v1/profiles/{make.profile_id('ann')}"
+        answers = [await client.get(path, headers=token) for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [200, 200, 429]
+        assert answers[0].headers["Cache-Control"] == "no-store"
+        assert (answers[-1].json()["code"], int(answers[-1].headers["Retry-After"])) == ("rate", 2)
+        assert (await client.get(path)).status_code == 401

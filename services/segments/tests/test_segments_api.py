@@ -7,28 +7,31 @@ from datetime import timedelta
 import httpx
 import pytest
 from cdp_contracts.topics import SEGMENTS_DEFINED
+from cdp_runtime.access import Tokens
 from cdp_runtime.clock import ManualClock
 from cdp_runtime.codec import encode
+from cdp_runtime.rates import Rates
 from cdp_segments.api.routes import build_api
 from cdp_segments.catalogs import Catalogs
 from cdp_segments.domain.engine import involved, react
 from cdp_segments.domain.telling import Delivery, milliseconds_of
 from cdp_segments.store import MemoryPersonStore
+from pydantic import SecretStr
 
 VIEWED = {"kind": "count", "event": "view", "op": ">=", "n": 1}
 FLASH = {"kind": "count", "event": "flash", "op": ">=", "n": 1, "window": {"kind": "sliding", "seconds": 5}}
-TENANTS = {"token-of-demo": "demo", "token-of-other": "other"}
+TOKENS = Tokens([(SecretStr("token-of-demo"), "demo"), (SecretStr("token-of-other"), "other")])
 NOBODY = "00000000-0000-0000-0000-000000000000"
 
 
 class Desk:
     """The API in this process, and hands to fill what it reads."""
 
-    def __init__(self, make, noon):
+    def __init__(self, make, noon, rates=Rates(0, 1)):  # noqa: B008  # has no state without a rate
         self.catalogs = Catalogs()
         self.people = MemoryPersonStore()
         self.clock = ManualClock(noon)
-        api = build_api(self.people, self.catalogs, TENANTS, self.clock)
+        api = build_api(self.people, self.catalogs, TOKENS, rates, self.clock)
         self.client = httpx.AsyncClient(transport=httpx.ASGITransport(api), base_url="http://x")
 
     def define(self, *definitions):
@@ -185,3 +188,20 @@ async def test_before_the_definitions_are_read_nothing_is_answered(make, noon):
     status, answer = await desk.get("/v1/segments")
     assert (status, answer["code"]) == (503, "unavailable")
     await desk.client.aclose()
+
+
+async def test_a_reader_that_asks_too_often_is_told_when_to_come_back(make, noon):
+    desk = Desk(make, noon, Rates(0.5, 4))
+    desk.define(make.segment("viewers", **VIEWED))
+    answers = [await desk.get("/v1/segments") for _ in range(3)]
+    assert [status for status, _ in answers] == [200, 200, 429]
+    assert answers[-1][1]["code"] == "rate"
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code"),
+    [("/v1/nothing", 404, "no-such-route"), ("/v1/profiles/x/segments", 422, "invalid")],
+)
+async def test_what_the_framework_refuses_has_the_same_shape(desk, path, status, code):
+    answer, body = await desk.get(path)
+    assert (answer, body["code"], set(body)) == (status, code, {"code", "message"})

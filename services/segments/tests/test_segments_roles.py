@@ -9,14 +9,16 @@ import pytest
 import yaml
 from cdp_contracts.definitions_v1 import SegmentDefined
 from cdp_contracts.topics import SEGMENTS_DEFINED
+from cdp_runtime.access import Tokens
 from cdp_runtime.codec import encode
+from cdp_runtime.rates import Rates
 from cdp_segments import app
 from cdp_segments.api.routes import build_api
 from cdp_segments.catalogs import Catalogs
 from cdp_segments.domain.catalog import Catalog, compile_segment
 from cdp_segments.settings import Settings
 from cdp_segments.store import MongoPersonStore
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 SERVICE = Path(__file__).parents[1]
 DEFINITIONS = SERVICE.parents[1] / "infra" / "definitions" / "segments"
@@ -50,7 +52,7 @@ async def test_readers_are_told_while_the_store_is_away(make, noon):
     definition = encode(SEGMENTS_DEFINED, make.segment("s", kind="count", event="view"), source="test", now=noon)
     catalogs.table.apply("demo/s", definition.value)
     catalogs.table.caught_up = True
-    api = build_api(people, catalogs, {"token": "demo"}, app.SystemClock())
+    api = build_api(people, catalogs, Tokens([(SecretStr("token"), "demo")]), Rates(0, 1), app.SystemClock())
     async with httpx.AsyncClient(transport=httpx.ASGITransport(api), base_url="http://x") as client:
         for path in ("/v1/segments", "/v1/segments/s/members", f"/v1/profiles/{make.profile_id('ann')}/segments"):
             answer = await client.get(path, headers={"Authorization": "Bearer token"})
@@ -59,7 +61,17 @@ async def test_readers_are_told_while_the_store_is_away(make, noon):
     await people.close()
 
 
-@pytest.mark.parametrize("text", ["secret-not-json", '["secret"]', '{"secret": 7}', '{"secret": "No Tenant"}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "secret-not-json",
+        '["secret"]',
+        '{"secret-token": 7}',
+        '{"secret-token": "No Tenant"}',
+        '{"": "demo"}',
+        '{"secret": "demo"}',
+    ],
+)
 def test_a_bad_token_setting_is_named_and_never_shown(monkeypatch, text):
     monkeypatch.setenv("CDP_SEGMENTS_READ_TOKENS", text)
     with pytest.raises(ValidationError, match="read_tokens") as error:
@@ -71,7 +83,7 @@ def test_a_bad_token_setting_is_named_and_never_shown(monkeypatch, text):
 def test_without_tokens_nobody_may_read(monkeypatch):
     for text in ("", "{}"):
         monkeypatch.setenv("CDP_SEGMENTS_READ_TOKENS", text)
-        assert Settings().tenants == {}
+        assert Settings().read_tokens == ()
 
 
 def test_the_definitions_of_the_demo_compile():

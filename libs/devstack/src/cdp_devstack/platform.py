@@ -65,6 +65,7 @@ class RoleProcess:
         command = [
             sys.executable, "-m", "uvicorn", "--factory", self._spec.builder, "--host", HOST,
             "--port", str(self.port), "--log-level", "warning", "--loop", "uvloop", "--no-access-log",
+            "--http", "cdp_runtime.http_protocol:BoundedProtocol", "--ws", "none", "--no-server-header",
         ]  # fmt: skip
         environment = {**self._environment, **(extra or {})}
         self._child = Child(self.name, command, folder=self._folder, log=self.log, environment=environment)

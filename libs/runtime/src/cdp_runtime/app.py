@@ -20,10 +20,12 @@ from cdp_runtime import metrics
 from cdp_runtime.admin import Admins
 from cdp_runtime.backoff import Patience
 from cdp_runtime.clock import Clock, SystemClock
+from cdp_runtime.http_guard import HttpGuard
 from cdp_runtime.kafka_client import KafkaProducer, PatientBroker
 from cdp_runtime.kafka_stage import KafkaStage
 from cdp_runtime.kafka_tables import TableReader
 from cdp_runtime.probes import probes
+from cdp_runtime.problems import answer_failures, answer_problems
 from cdp_runtime.quiet import spare_log
 from cdp_runtime.runner import StageRunner
 from cdp_runtime.settings import AdminSettings, KafkaSettings
@@ -32,6 +34,8 @@ from cdp_runtime.tables import AnyTable
 from cdp_runtime.tracing import tracer_provider
 
 log: Final = logging.getLogger("cdp.role")
+
+BODY_BYTES: Final = 64 * 1024
 
 
 @runtime_checkable
@@ -65,17 +69,25 @@ class RoleState:
 class Role(AsgiFastStream):
     """FastStream's lifecycle with all HTTP routes of the role behind it."""
 
-    def __init__(self, state: RoleState, api: FastAPI, broker: PatientBroker | None, lifespan: Any) -> None:
+    def __init__(
+        self,
+        state: RoleState,
+        api: FastAPI,
+        broker: PatientBroker | None,
+        lifespan: Any,
+        body_bytes: int | None = BODY_BYTES,
+    ) -> None:
         super().__init__(*([broker] if broker else []), lifespan=lifespan, logger=None)
         self.state = state
         self.api = api
+        self.http = HttpGuard(api, body_bytes=body_bytes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Lifespan goes to FastStream, requests to the routes."""
         if scope["type"] == "lifespan":
             await super().__call__(scope, receive, send)
         else:
-            await self.api(scope, receive, send)
+            await self.http(scope, receive, send)
 
     async def _start_broker(self) -> None:
         """A role without stages has no broker; FastStream would refuse to start it."""
@@ -99,11 +111,13 @@ def role(
     patience: Patience | None = None,
     provider: TracerProvider | None = None,
     admin: AdminSettings | None = None,
+    body_bytes: int | None = BODY_BYTES,
 ) -> Role:
     """Wire a role. Nothing connects before the application starts.
 
     `before` runs once the process starts and is tried again until it succeeds (indexes, for instance);
     the role is not ready until then, and its stages wait. `provider` is for a role whose own routes trace.
+    `body_bytes` bounds the body of a request; None for a role whose routes do that themselves.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("aiokafka").setLevel(logging.ERROR)
@@ -147,7 +161,9 @@ def role(
                 await resource.close()
             provider.shutdown()
 
-    application = Role(state, probes(state, api or FastAPI(title=name), admins), broker, lifespan)
+    api = probes(state, api or bare_api(name), admins)
+    answer_failures(api)
+    application = Role(state, api, broker, lifespan, body_bytes)
 
     async def drain() -> None:
         for adapter in state.stages:
@@ -163,6 +179,13 @@ def expose(state: RoleState) -> None:
     metrics.ROLE_READY.labels(state.name).set_function(partial(getattr, state, "ready"))
     for table in state.tables:
         metrics.TABLE_READY.labels(state.name, table.topic.name).set_function(partial(getattr, table, "ready"))
+
+
+def bare_api(name: str) -> FastAPI:
+    """The routes of a role that has none of its own: what the probes are added to."""
+    api = FastAPI(title=name, openapi_url=None)
+    answer_problems(api)
+    return api
 
 
 async def _prepare(state: RoleState, before: Sequence[Callable[[], Awaitable[None]]]) -> None:

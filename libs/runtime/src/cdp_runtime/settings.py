@@ -50,6 +50,21 @@ class RedisSettings(BaseSettings):
     timeout_seconds: float = Field(default=5, gt=0)
 
 
+class HttpBounds(BaseSettings):
+    """What an HTTP role takes in. The first four are kept by the protocol that uvicorn runs."""
+
+    model_config = SettingsConfigDict(**CONFIG, env_prefix="CDP_HTTP_")
+
+    receive_seconds: float = Field(default=20, gt=0, description="time for a request to arrive whole")
+    max_headers: int = Field(default=100, ge=1, description="headers of a request")
+    max_header_bytes: int = Field(default=32 * 1024, ge=1024, description="bytes of its headers and URL")
+    max_request_bytes: int = Field(default=16 * 1024**2, ge=1024, description="bytes of a whole request")
+    requests_per_second: float = Field(
+        default=1000, ge=0, description="of one source or read token, in each process; 0: no bound"
+    )
+    burst_seconds: float = Field(default=2, gt=0, description="seconds' worth of requests that may come at once")
+
+
 class PrivacySettings(BaseSettings):
     """The secret under which identifiers become pseudonyms; the same in every service, never changed."""
 

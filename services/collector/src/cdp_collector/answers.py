@@ -83,7 +83,7 @@ def refusal(outcome: Refusal, retry_after: int) -> Response:
     """The response to a request that is refused as a whole."""
     response = _json(outcome.status, Error(code=outcome.code, message=outcome.message))
     if outcome.status in MUST_WAIT:
-        response.headers["Retry-After"] = str(retry_after)
+        response.headers["Retry-After"] = str(outcome.wait or retry_after)
     return response
 
 

@@ -41,6 +41,7 @@ READ_ON: Final = 8 * 1024 * 1024
 ERRORS: Final[dict[int | str, dict[str, Any]]] = {
     400: {"model": Error, "description": "Nothing stored, and nothing to be gained by trying again"},
     401: {"model": Error, "description": "No write key of an enabled source"},
+    429: {"model": Error, "description": "This source sends too often; try again after Retry-After seconds"},
     500: {"model": Error, "description": "Our failure; try again later"},
     503: {"model": Error, "description": "Not stored; try again after Retry-After seconds"},
 }

@@ -8,6 +8,7 @@ from cdp_runtime.app import Role, role
 from cdp_runtime.clock import Clock, SystemClock
 from cdp_runtime.kafka_client import KafkaProducer
 from cdp_runtime.pseudonyms import Pseudonymizer
+from cdp_runtime.rates import Rates
 from cdp_runtime.settings import PrivacySettings
 from cdp_runtime.tracing import tracer_provider
 from fastapi import FastAPI
@@ -44,6 +45,7 @@ def build_http(settings: HttpSettings | None = None) -> Role:
         producer=producer,
         api=api,
         provider=provider,
+        body_bytes=None,
     )
 
 
@@ -52,7 +54,15 @@ def edge_api(
 ) -> FastAPI:
     """The edge's routes over any log."""
     pseudonym, limits = pseudonyms(settings.privacy).of, settings.limits()
-    edge = Edge(definitions.catalogue, pseudonym, limits, body_bytes=settings.max_body_bytes, mint=minted)
+    rates = Rates(settings.http.requests_per_second, settings.http.burst_seconds)
+    edge = Edge(
+        definitions.catalogue,
+        pseudonym,
+        limits,
+        body_bytes=settings.max_body_bytes,
+        mint=minted,
+        wait=rates.wait,
+    )
     validator = Validator(definitions.catalogue, pseudonym, limits)
     desk = Desk(
         definitions=definitions,

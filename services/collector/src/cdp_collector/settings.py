@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from cdp_contracts.envelope import Tenant
-from cdp_runtime.settings import CONFIG, KafkaSettings, PrivacySettings, RedisSettings
+from cdp_runtime.settings import CONFIG, HttpBounds, KafkaSettings, PrivacySettings, RedisSettings
 from pydantic import AwareDatetime, Field, SecretStr, TypeAdapter, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -53,6 +53,8 @@ class Settings(BaseSettings):
 
 class HttpSettings(Settings):
     """What the edge adds."""
+
+    http: HttpBounds = Field(default_factory=HttpBounds)
 
     max_body_bytes: int = Field(default=500 * 1024, ge=1024, description="a request's body, unpacked")
     max_in_flight: int = Field(default=256, ge=1, description="requests in hand at once; more are told to wait")

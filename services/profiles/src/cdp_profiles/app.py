@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cdp_runtime.app import Role, role
+from cdp_runtime.rates import Rates
 
 from cdp_profiles.api.readers import Readers
 from cdp_profiles.api.routes import build_api
@@ -29,5 +30,6 @@ def build_http(settings: Settings | None = None) -> Role:
     settings = settings or Settings()
     impatient = settings.mongo.model_copy(update={"timeout_seconds": settings.read_seconds})
     profiles = MongoProfileStore(impatient, settings.pseudonyms)
-    api = build_api(profiles, Readers(settings.read_tokens))
+    rates = Rates(settings.http.requests_per_second, settings.http.burst_seconds)
+    api = build_api(profiles, Readers(settings.read_tokens, rates))
     return role("profiles-http", resources=[profiles], api=api)

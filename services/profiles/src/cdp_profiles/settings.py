@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Literal, TypeAlias
 
 from cdp_contracts.envelope import Tenant
+from cdp_runtime.access import SHORTEST, parse_tokens
 from cdp_runtime.pseudonyms import Pseudonymizer
-from cdp_runtime.settings import CONFIG, KafkaSettings, MongoSettings, PrivacySettings
+from cdp_runtime.settings import CONFIG, HttpBounds, KafkaSettings, MongoSettings, PrivacySettings
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -21,25 +21,9 @@ class ReadToken(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    token: SecretStr = Field(min_length=8)
+    token: SecretStr = Field(min_length=SHORTEST)
     tenant: Tenant
     role: Role = "full"
-
-
-def parse_tokens(value: object) -> object:
-    """Read the setting's JSON. What is wrong is told without the text, for it holds secrets."""
-    if not isinstance(value, str):
-        return value
-    try:
-        grants = json.loads(value or "{}")
-    except ValueError:
-        raise ValueError("must be JSON") from None
-    if not isinstance(grants, dict):
-        raise ValueError("must be a JSON object of tokens")  # noqa: TRY004  # what pydantic reports
-    return tuple(
-        {"token": token, **(grant if isinstance(grant, dict) else {"tenant": grant})}
-        for token, grant in grants.items()
-    )
 
 
 class Settings(BaseSettings):
@@ -50,6 +34,7 @@ class Settings(BaseSettings):
     kafka: KafkaSettings = Field(default_factory=KafkaSettings)
     mongo: MongoSettings = Field(default_factory=MongoSettings)
     privacy: PrivacySettings = Field(default_factory=PrivacySettings)
+    http: HttpBounds = Field(default_factory=HttpBounds)
     read_tokens: Annotated[tuple[ReadToken, ...], NoDecode, BeforeValidator(parse_tokens)] = Field(
         default=(),
         description='JSON: {"<token>": "<tenant>"} or {"<token>": {"tenant": ..., "role": "full" or "masked"}}; '

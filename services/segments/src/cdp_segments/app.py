@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cdp_runtime.app import Role, role
 from cdp_runtime.clock import SystemClock
+from cdp_runtime.rates import Rates
 
 from cdp_segments.api.routes import build_api
 from cdp_segments.catalogs import Catalogs
@@ -34,7 +35,8 @@ def build_http(settings: Settings | None = None) -> Role:
     settings = settings or Settings()
     catalogs = Catalogs()
     people = MongoPersonStore(settings.mongo.model_copy(update={"timeout_seconds": settings.read_seconds}))
-    api = build_api(people, catalogs, settings.tenants, SystemClock())
+    rates = Rates(settings.http.requests_per_second, settings.http.burst_seconds)
+    api = build_api(people, catalogs, settings.tokens, rates, SystemClock())
     return role(
         "segments-http",
         kafka=settings.kafka,

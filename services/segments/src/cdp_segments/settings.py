@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated
 
 from cdp_contracts.envelope import Tenant
-from cdp_runtime.settings import CONFIG, KafkaSettings, MongoSettings, RedisSettings
-from pydantic import Field, SecretStr, TypeAdapter, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from cdp_runtime.access import SHORTEST, Tokens, parse_tokens
+from cdp_runtime.settings import CONFIG, HttpBounds, KafkaSettings, MongoSettings, RedisSettings
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-TOKENS: Final[TypeAdapter[dict[str, Tenant]]] = TypeAdapter(dict[str, Tenant])
+
+class ReadToken(BaseModel):
+    """A bearer token, and the tenant whose segments it opens."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    token: SecretStr = Field(min_length=SHORTEST)
+    tenant: Tenant
 
 
 class Settings(BaseSettings):
@@ -20,21 +28,13 @@ class Settings(BaseSettings):
     kafka: KafkaSettings = Field(default_factory=KafkaSettings)
     mongo: MongoSettings = Field(default_factory=MongoSettings)
     redis: RedisSettings = Field(default_factory=RedisSettings)
-    read_tokens: SecretStr = Field(
-        default=SecretStr("{}"), description='JSON: {"<token>": "<tenant>"}; without any, nobody may read'
+    http: HttpBounds = Field(default_factory=HttpBounds)
+    read_tokens: Annotated[tuple[ReadToken, ...], NoDecode, BeforeValidator(parse_tokens)] = Field(
+        default=(), description='JSON: {"<token>": "<tenant>"}; without any, nobody may read'
     )
     read_seconds: float = Field(default=5, gt=0, description="time for the store to answer a reader")
 
-    @field_validator("read_tokens")
-    @classmethod
-    def _are_tokens(cls, value: SecretStr) -> SecretStr:
-        try:
-            TOKENS.validate_json(value.get_secret_value() or "{}")
-        except ValidationError:
-            raise ValueError('must be JSON: {"<token>": "<tenant>"}') from None  # the text holds secrets
-        return value
-
     @property
-    def tenants(self) -> dict[str, str]:
+    def tokens(self) -> Tokens[str]:
         """Which tenant each token opens."""
-        return TOKENS.validate_json(self.read_tokens.get_secret_value() or "{}")
+        return Tokens((each.token, each.tenant) for each in self.read_tokens)

@@ -16,7 +16,7 @@ from cdp_collector.domain.bounds import bounds_fault
 from cdp_collector.domain.catalogue import Catalogue
 from cdp_collector.domain.clock import parsed_time
 from cdp_collector.domain.limits import Limits
-from cdp_collector.domain.requests import UNKNOWN_KEY, Refusal, parsed_body, write_keys
+from cdp_collector.domain.requests import UNKNOWN_KEY, Refusal, parsed_body, too_often, write_keys
 from cdp_collector.domain.rules import Fault, json_type
 from cdp_collector.domain.structure import Pseudonym, subject_of
 
@@ -62,7 +62,10 @@ class Intake:
 
 
 class Edge:
-    """Reads requests. Pure but for the ids that `mint` makes for events that bring none."""
+    """Reads requests. Pure but for the ids that `mint` makes for events that bring none, and for `wait`.
+
+    `wait` counts the requests of a source and says for how many seconds it is to wait, 0 if not at all.
+    """
 
     def __init__(
         self,
@@ -72,12 +75,14 @@ class Edge:
         *,
         body_bytes: int,
         mint: Callable[[], str],
+        wait: Callable[[str], int],
     ) -> None:
         self._catalogue = catalogue
         self._pseudonym = pseudonym
         self._limits = limits
         self._body_bytes = body_bytes
         self._mint = mint
+        self._wait = wait
 
     def read(self, raw: bytes, kind: str | None, envelope: Envelope) -> Intake | Refusal:
         """Authenticate a request and make its events ready, each with the edge's stamp and a message id.
@@ -91,6 +96,9 @@ class Edge:
         source = _source(body, envelope, self._catalogue)
         if source is None:
             return UNKNOWN_KEY
+        wait = self._wait(f"{source.tenant}/{source.name}")
+        if wait:
+            return too_often(wait)
         batch = _batch(body, kind, self._limits)
         if isinstance(batch, Refusal):
             return batch

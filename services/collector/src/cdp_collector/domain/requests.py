@@ -22,6 +22,8 @@ class Refusal:
     status: int
     code: str
     message: str
+    wait: int = 0
+    """Seconds after which to try again, where that is known."""
 
 
 NOT_READY: Final = Refusal(503, "not-ready", "the sources are not known yet; try again later")
@@ -33,6 +35,11 @@ UNKNOWN_KEY: Final = Refusal(401, "write-key", "a write key of an enabled source
 NOT_JSON: Final = Refusal(400, "json", "the body must be JSON in UTF-8, nested less than 200 deep, without NaN")
 NOT_OBJECT: Final = Refusal(400, "object", "the body must be a JSON object")
 BAD_GZIP: Final = Refusal(400, "gzip", "the body begins like gzip but is not one complete gzip stream")
+
+
+def too_often(wait: int) -> Refusal:
+    """One source sends more requests than it may."""
+    return Refusal(429, "rate", "this source sends too often; wait for Retry-After seconds", wait)
 
 
 def too_large(limit: int) -> Refusal:

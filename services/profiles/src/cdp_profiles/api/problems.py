@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from uuid import UUID
 
+from cdp_runtime import problems
 from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
-from starlette.exceptions import HTTPException
 
 
 class ProblemView(BaseModel):
@@ -58,29 +57,19 @@ def unavailable() -> Problem:
     return Problem(503, ProblemView(code="unavailable", message=message), {"Retry-After": "5"})
 
 
+def too_many(wait: int) -> Problem:
+    """More requests than one reader may make."""
+    view = ProblemView(code="rate", message="this token asks too often: wait for Retry-After seconds")
+    return Problem(429, view, {"Retry-After": str(wait)})
+
+
 def answer_problems(api: FastAPI) -> None:
     """Answer every problem in the one shape, also those of the framework."""
 
     async def problem(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, Problem)  # noqa: S101  # registered for nothing else
-        return _answer(error.status, error.view, error.headers)
+        content = error.view.model_dump(mode="json", exclude_none=True)
+        return JSONResponse(content, status_code=error.status, headers=dict(error.headers or {}))
 
-    async def invalid(_: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, RequestValidationError)  # noqa: S101
-        first = error.errors()[0]
-        return _answer(422, ProblemView(code="invalid", message=f"{first['loc'][-1]}: {first['msg']}"))
-
-    async def other(_: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, HTTPException)  # noqa: S101
-        code = {404: "no-such-route", 405: "method-not-allowed"}.get(error.status_code, "failed")
-        return _answer(error.status_code, ProblemView(code=code, message=str(error.detail)), error.headers)
-
+    problems.answer_problems(api)
     api.add_exception_handler(Problem, problem)
-    api.add_exception_handler(RequestValidationError, invalid)
-    api.add_exception_handler(HTTPException, other)
-
-
-def _answer(status: int, view: ProblemView, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    return JSONResponse(
-        view.model_dump(mode="json", exclude_none=True), status_code=status, headers=dict(headers or {})
-    )

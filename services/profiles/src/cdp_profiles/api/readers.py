@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import hmac
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Final
 
+from cdp_runtime.access import Tokens
+from cdp_runtime.rates import Rates
+
+from cdp_profiles.api.problems import too_many, unauthorized
 from cdp_profiles.settings import ReadToken
 
 log: Final = logging.getLogger("cdp.access")
@@ -16,7 +18,7 @@ log: Final = logging.getLogger("cdp.access")
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Somebody with a token. `name` is the beginning of the token's SHA-256: it tells tokens apart in the log."""
+    """Somebody with a token. `name` tells tokens apart in the log."""
 
     name: str
     tenant: str
@@ -24,23 +26,21 @@ class Reader:
 
 
 class Readers:
-    """All who may read."""
+    """All who may read, each so often."""
 
-    def __init__(self, tokens: Iterable[ReadToken]) -> None:
-        self._known = [
-            (digest, Reader(digest.hex()[:8], token.tenant, token.role == "masked"))
-            for token in tokens
-            for digest in [sha256(token.token.get_secret_value().encode()).digest()]
-        ]
+    def __init__(self, tokens: Iterable[ReadToken], rates: Rates) -> None:
+        self._tokens = Tokens((token.token, token) for token in tokens)
+        self._rates = rates
 
-    def of(self, token: str) -> Reader | None:
-        """Whose token it is. Takes the same time whether it is known or not."""
-        digest = sha256(token.encode()).digest()
-        found = None
-        for known, reader in self._known:
-            if hmac.compare_digest(known, digest):
-                found = reader
-        return found
+    def of(self, token: str | None) -> Reader:
+        """Whose token it is. Raises the problem to answer: an unknown token, or one that asks too often."""
+        holder = self._tokens.of(token)
+        if holder is None:
+            raise unauthorized()
+        wait = self._rates.wait(holder.name)
+        if wait:
+            raise too_many(wait)
+        return Reader(holder.name, holder.grant.tenant, holder.grant.role == "masked")
 
 
 def record_access(reader: Reader, by: str, status: int, profile_id: str | None) -> None:

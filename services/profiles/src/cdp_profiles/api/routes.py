@@ -18,7 +18,6 @@ from cdp_profiles.api.problems import (
     answer_problems,
     not_found,
     one_identifier,
-    unauthorized,
     unavailable,
 )
 from cdp_profiles.api.readers import Reader, Readers, record_access
@@ -31,6 +30,8 @@ from cdp_profiles.store import ProfileStore
 PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
     401: {"model": ProblemView, "description": "No token, or an unknown one."},
     404: {"model": ProblemView, "description": "No such profile of this tenant."},
+    422: {"model": ProblemView, "description": "No such parameter, or no such value of one."},
+    429: {"model": ProblemView, "description": "This token asks too often; wait for Retry-After seconds."},
     503: {"model": ProblemView, "description": "The store is away."},
 }
 UNCHANGED: Final[dict[int | str, dict[str, Any]]] = {304: {"description": "Nothing changed since If-None-Match."}}
@@ -79,10 +80,7 @@ class Desk:
         return await self._answer(reader, kind, self._find(reader, kind, value), include, known)
 
     def _reader(self, token: HTTPAuthorizationCredentials | None) -> Reader:
-        reader = self.readers.of(token.credentials) if token else None
-        if reader is None:
-            raise unauthorized()
-        return reader
+        return self.readers.of(token.credentials if token else None)
 
     async def _read(self, reader: Reader, profile_id: UUID) -> Profile:
         people = await self.profiles.load([record_id(reader.tenant, profile_id)])
@@ -110,7 +108,7 @@ class Desk:
         tag = etag(profile, reader, include)
         unchanged = known is not None and (tag in known or known == "*")
         record_access(reader, by, 304 if unchanged else 200, profile.profile_id)
-        headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Authorization"}
+        headers = {"ETag": tag, "Cache-Control": "no-store", "Vary": "Authorization"}
         if unchanged:
             return Response(status_code=304, headers=headers)
         view = view_of(profile, masked=reader.masked, with_parts="parts" in include)

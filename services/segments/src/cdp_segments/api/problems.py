@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
+from cdp_runtime import problems
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
@@ -22,6 +25,7 @@ class Problem(Exception):  # noqa: N818  # an answer, not a defect
     status = 500
     code = "failed"
     message = ""
+    headers: Mapping[str, str] = MappingProxyType({})
 
 
 class Unauthorized(Problem):
@@ -29,6 +33,7 @@ class Unauthorized(Problem):
 
     status, code = 401, "unauthorized"
     message = "send a read token as Authorization: Bearer <token>"
+    headers = MappingProxyType({"WWW-Authenticate": "Bearer"})
 
 
 class NoSuchSegment(Problem):
@@ -50,19 +55,32 @@ class Unavailable(Problem):
 
     status, code = 503, "unavailable"
     message = "segments cannot be read at the moment: try again"
+    headers = MappingProxyType({"Retry-After": "5"})
 
 
-HEADERS: Final = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "5"}}
+class TooMany(Problem):
+    """More requests than one reader may make."""
+
+    status, code = 429, "rate"
+    message = "this token asks too often: wait for Retry-After seconds"
+
+    def __init__(self, wait: int) -> None:
+        super().__init__(wait)
+        self.headers = {"Retry-After": str(wait)}
+
+
 RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
     problem.status: {"model": ProblemView, "description": problem.__doc__}
-    for problem in (Unauthorized, NoSuchSegment, Unavailable)
+    for problem in (Unauthorized, NoSuchSegment, TooMany, Unavailable)
 }
+RESPONSES[422] = {"model": ProblemView, "description": "No such value of a parameter."}
 
 
 def answer_problems(api: FastAPI) -> None:
-    """Give every problem its answer."""
+    """Give every problem its answer, also those of the framework."""
+    problems.answer_problems(api)
 
     @api.exception_handler(Problem)
     async def answer(_: Request, problem: Problem) -> JSONResponse:
         view = ProblemView(code=problem.code, message=problem.message)
-        return JSONResponse(view.model_dump(), problem.status, HEADERS.get(problem.status))
+        return JSONResponse(view.model_dump(), problem.status, dict(problem.headers))

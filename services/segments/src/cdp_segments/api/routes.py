@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Final, TypeAlias, TypeVar
 from uuid import UUID
 
+from cdp_runtime.access import Tokens
 from cdp_runtime.clock import Clock
 from cdp_runtime.failures import is_away
+from cdp_runtime.rates import Rates
 from fastapi import Depends, FastAPI, Query
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
@@ -18,6 +19,7 @@ from cdp_segments.api.problems import (
     RESPONSES,
     NoSuchProfile,
     NoSuchSegment,
+    TooMany,
     Unauthorized,
     Unavailable,
     answer_problems,
@@ -54,7 +56,8 @@ class Desk:
 
     people: PersonStore
     catalogs: Catalogs
-    tenants: Mapping[str, str]
+    tokens: Tokens[str]
+    rates: Rates
     clock: Clock
 
     async def segments(self, token: Token) -> SegmentList:
@@ -94,13 +97,15 @@ class Desk:
 
     def _tenant(self, token: HTTPAuthorizationCredentials | None) -> str:
         """Whose segments the token opens. Takes the same time whether it is known or not."""
-        given = token.credentials.encode() if token else b""
-        opened = [tenant for known, tenant in self.tenants.items() if hmac.compare_digest(known.encode(), given)]
-        if not opened:
+        holder = self.tokens.of(token.credentials if token else None)
+        if holder is None:
             raise Unauthorized
+        wait = self.rates.wait(holder.name)
+        if wait:
+            raise TooMany(wait)
         if not self.catalogs.table.ready:
             raise Unavailable
-        return opened[0]
+        return holder.grant
 
     def _segment(self, tenant: str, name: str) -> Segment:
         found = self.catalogs.table.get(f"{tenant}/{name}")
@@ -133,9 +138,9 @@ class Desk:
             raise
 
 
-def build_api(people: PersonStore, catalogs: Catalogs, tenants: Mapping[str, str], clock: Clock) -> FastAPI:
-    """The read API over a store and the definitions. `tenants` says which tenant each token opens."""
-    desk = Desk(people, catalogs, tenants, clock)
+def build_api(people: PersonStore, catalogs: Catalogs, tokens: Tokens[str], rates: Rates, clock: Clock) -> FastAPI:
+    """The read API over a store and the definitions. `tokens` says which tenant each opens."""
+    desk = Desk(people, catalogs, tokens, rates, clock)
     api = FastAPI(title="Tessera segments", description="Read segments, their members, and why.", version="1")
     answer_problems(api)
     api.get("/v1/segments", responses=RESPONSES)(desk.segments)
