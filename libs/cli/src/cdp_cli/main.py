@@ -15,7 +15,7 @@ import typer
 from aiokafka.errors import KafkaError
 from cdp_contracts.topics import topic_named
 from cdp_runtime.failures import Away
-from cdp_runtime.kafka_client import KafkaProducer
+from cdp_runtime.kafka_client import KafkaProducer, fault_of
 from cdp_runtime.settings import KafkaSettings
 from pydantic import ValidationError
 
@@ -231,7 +231,9 @@ def run() -> None:
     try:
         app(prog_name="cdp")
     except (Away, KafkaError, ConnectionError):
-        typer.echo(f"Kafka at {KafkaSettings().bootstrap} (CDP_KAFKA_BOOTSTRAP) does not answer", err=True)
+        settings = KafkaSettings()
+        why = asyncio.run(fault_of(settings))
+        typer.echo(f"Kafka at {settings.bootstrap} (CDP_KAFKA_BOOTSTRAP) does not answer: {why}", err=True)
         raise SystemExit(2) from None
     except ValidationError as error:
         for line in definitions.explain(error):

@@ -20,6 +20,7 @@ from cdp_runtime import metrics
 from cdp_runtime.admin import Admins
 from cdp_runtime.backoff import Patience
 from cdp_runtime.clock import Clock, SystemClock
+from cdp_runtime.failures import reason_of
 from cdp_runtime.http_guard import HttpGuard
 from cdp_runtime.kafka_client import KafkaProducer, PatientBroker
 from cdp_runtime.kafka_stage import KafkaStage
@@ -194,7 +195,7 @@ async def _prepare(state: RoleState, before: Sequence[Callable[[], Awaitable[Non
             try:
                 await action()
             except Exception as error:  # a store that is away at start is waited for
-                log.warning("%s waits at start: %s", state.name, type(error).__name__)
+                log.warning("%s waits at start: %s", state.name, reason_of(error))
                 await asyncio.sleep(1)
             else:
                 break

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+import ssl
+from collections.abc import Iterable, Iterator
 from pathlib import PurePath
 from traceback import extract_tb
 from typing import Final
 
+from aiokafka.errors import AuthenticationFailedError as KafkaAuthenticationError
 from aiokafka.errors import (
     KafkaConnectionError,
     KafkaTimeoutError,
@@ -15,10 +17,11 @@ from aiokafka.errors import (
     NodeNotReadyError,
     NotLeaderForPartitionError,
     RequestTimedOutError,
+    SaslAuthenticationFailed,
 )
-from pymongo.errors import AutoReconnect, ConnectionFailure, NetworkTimeout
+from pymongo.errors import AutoReconnect, ConnectionFailure, NetworkTimeout, OperationFailure, PyMongoError
+from redis.exceptions import AuthenticationError, AuthorizationError, NoPermissionError, ReadOnlyError, RedisError
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import ReadOnlyError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 PLACES: Final = 5
@@ -59,9 +62,51 @@ UNREACHABLE = (
 )  # fmt: skip
 
 
+REFUSED: Final = (
+    AuthenticationError, AuthorizationError, NoPermissionError, KafkaAuthenticationError, SaslAuthenticationFailed,
+)  # fmt: skip
+REFUSED_CODES: Final = frozenset({11, 13, 18, 8000})
+"""MongoDB's: no such user, not allowed, wrong credentials, and the same of its hosted service."""
+
+
+def is_refused(error: BaseException) -> bool:
+    """Whether a server does not take our credentials: it may again once they are put right, as after a change."""
+    return isinstance(error, REFUSED) or (isinstance(error, OperationFailure) and error.code in REFUSED_CODES)
+
+
+def reason_of(error: BaseException) -> str:
+    """Why a server cannot be used and which setting to look at: never the error's text, which may hold secrets."""
+    outer = next((each for each in chain_of(error) if not isinstance(each, Away)), error)
+    server = "MONGO" if isinstance(outer, PyMongoError) else "REDIS" if isinstance(outer, RedisError) else "KAFKA"
+    if any(map(is_refused, chain_of(error))):
+        sasl = "SASL_" if server == "KAFKA" else ""
+        return f"it refuses these credentials: see CDP_{server}_{sasl}USERNAME and CDP_{server}_{sasl}PASSWORD"
+    if any(map(is_untrusted, chain_of(error))):
+        return f"its certificate is not trusted or not for this address: see CDP_{server}_CA_FILE"
+    return type(outer).__name__
+
+
+def is_untrusted(error: BaseException) -> bool:
+    """Whether the server's certificate was not accepted; pymongo tells it in words alone."""
+    return isinstance(error, ssl.SSLCertVerificationError) or "certificate verify failed" in str(error).lower()
+
+
+def chain_of(error: BaseException) -> Iterator[BaseException]:
+    """The error, and what led to it."""
+    seen: set[int] = set()
+    each: BaseException | None = error
+    while each is not None and id(each) not in seen:
+        seen.add(id(each))
+        yield each
+        each = each.__cause__ or each.__context__
+
+
 async def is_away(error: Exception, resources: Iterable[object]) -> bool:
-    """Whether the failure is a resource's absence: a lost connection, or a timeout while a ping fails too."""
-    if isinstance(error, UNREACHABLE) and not isinstance(error, TIMEOUTS):
+    """Whether the failure is a resource's absence: a lost connection, or a timeout while a ping fails too.
+
+    So is a server that refuses our credentials: what they are for is not the fault of any message.
+    """
+    if is_refused(error) or (isinstance(error, UNREACHABLE) and not isinstance(error, TIMEOUTS)):
         return True
     if not isinstance(error, TIMEOUTS):
         return False

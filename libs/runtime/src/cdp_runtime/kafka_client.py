@@ -12,13 +12,14 @@ from typing import Any, Final, TypeAlias
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.client import AIOKafkaClient
+from aiokafka.conn import collect_hosts, create_conn
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from aiokafka.partitioner import murmur2
 from faststream.kafka import KafkaBroker
 from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
 
-from cdp_runtime.failures import Away
-from cdp_runtime.settings import KafkaSettings
+from cdp_runtime.failures import Away, reason_of
+from cdp_runtime.settings import KafkaSettings, tls_context
 from cdp_runtime.transport import Outgoing, TooLarge
 
 Options: TypeAlias = dict[str, Any]  # keyword arguments of aiokafka's clients
@@ -45,8 +46,8 @@ def client_options(settings: KafkaSettings) -> Options:
 
 
 def ssl_context(settings: KafkaSettings) -> ssl.SSLContext:
-    """Certificates are always checked."""
-    return ssl.create_default_context(cafile=str(settings.ca_file) if settings.ca_file else None)
+    """Of the files that are set."""
+    return tls_context(settings.ca_file, settings.cert_file)
 
 
 def password(settings: KafkaSettings) -> str:
@@ -98,12 +99,24 @@ async def reachable(settings: KafkaSettings) -> None:
         try:
             await client.bootstrap()
         except (KafkaError, OSError):
-            log.warning("waiting for Kafka")
+            log.warning("waiting for Kafka: %s", await fault_of(settings))
             await asyncio.sleep(0.5)
         else:
             return
         finally:
             await client.close()
+
+
+async def fault_of(settings: KafkaSettings) -> str:
+    """Why the first broker that is named does not take us in, and the setting to look at. Holds no secret."""
+    host, port, _ = collect_hosts(settings.bootstrap)[0]
+    options = {name: value for name, value in client_options(settings).items() if name != "bootstrap_servers"}
+    try:
+        connection = await create_conn(host, port, request_timeout_ms=5000, **options)
+    except (KafkaError, OSError) as error:
+        return reason_of(error)
+    connection.close()
+    return "the first broker answers"
 
 
 class KafkaProducer:
@@ -172,7 +185,7 @@ class KafkaProducer:
                     await producer.start()
                 except (KafkaError, OSError) as error:
                     await producer.stop()
-                    raise Away("the broker does not answer") from error
+                    raise Away(f"the broker does not answer: {await fault_of(self._settings)}") from error
                 self._producer = producer
             return self._producer
 

@@ -1,4 +1,4 @@
-"""Reading documents by their ids, as every store on MongoDB does once a batch."""
+"""What every store on MongoDB does: connect by the settings, and read documents by their ids once a batch."""
 
 from __future__ import annotations
 
@@ -6,11 +6,29 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any, Final, TypeAlias
 
-from motor.motor_asyncio import AsyncIOMotorCollection
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection
+
+from cdp_runtime.settings import MongoSettings
 
 Document: TypeAlias = dict[str, Any]  # BSON, as the driver takes and gives it
 
 PIECE: Final = 50  # ids in one $in: MongoDB does not care, the embedded stand-in takes time by their square
+
+
+def mongo_client(settings: MongoSettings, **options: Any) -> AsyncIOMotorClient[Document]:
+    """A client by the settings. Connects with the first call."""
+    if settings.ca_file or settings.cert_file:
+        options["tls"] = True
+    if settings.ca_file:
+        options["tlsCAFile"] = str(settings.ca_file)
+    if settings.cert_file:
+        options["tlsCertificateKeyFile"] = str(settings.cert_file)
+    if settings.username:
+        options["username"] = settings.username
+    if settings.password:
+        options["password"] = settings.password.get_secret_value()
+    milliseconds = int(settings.timeout_seconds * 1000)
+    return AsyncIOMotorClient(settings.url.get_secret_value(), serverSelectionTimeoutMS=milliseconds, **options)
 
 
 async def found(collection: AsyncIOMotorCollection[Document], ids: Iterable[str]) -> dict[str, Document]:

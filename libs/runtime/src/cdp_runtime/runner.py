@@ -258,7 +258,7 @@ class StageRunner(Generic[M]):
 
     def _away(self, error: Exception) -> None:
         metrics.AWAY.labels(*self.labels).set(1)
-        log.warning("%s waits: %s", self.group, type(error).__name__)
+        log.warning("%s waits: %s", self.group, reason_of(error))
 
     async def _again(self, kind: str, attempt: int) -> None:
         metrics.RETRIES.labels(*self.labels, kind).inc()

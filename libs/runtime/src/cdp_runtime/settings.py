@@ -2,17 +2,49 @@
 
 from __future__ import annotations
 
+import ssl
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, FilePath, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 SECRETS: Final = Path("/run/secrets")
-CONFIG: Final = SettingsConfigDict(secrets_dir=SECRETS if SECRETS.is_dir() else None, extra="ignore", frozen=True)
+CONFIG: Final = SettingsConfigDict(
+    secrets_dir=SECRETS if SECRETS.is_dir() else None,
+    extra="ignore",
+    frozen=True,
+    hide_input_in_errors=True,  # it may be a secret
+)
 
 
-class KafkaSettings(BaseSettings):
+class TlsSettings(BaseSettings):
+    """What a connection under TLS needs beyond the system's own authorities. Servers are always checked."""
+
+    ca_file: FilePath | None = Field(default=None, description="PEM file of the authorities to trust instead")
+    cert_file: FilePath | None = Field(default=None, description="PEM file of our own certificate and its key")
+
+    @model_validator(mode="after")
+    def _files_can_be_read(self) -> Self:
+        for name, file in (("CA_FILE", self.ca_file), ("CERT_FILE", self.cert_file)):
+            variable = f"{self.model_config.get('env_prefix')}{name}"
+            try:
+                tls_context(self.ca_file, self.cert_file if name == "CERT_FILE" else None)
+            except (OSError, ssl.SSLError):
+                content = "certificates" if name == "CA_FILE" else "a certificate and its private key"
+                raise ValueError(f"{variable}: {file} is no readable PEM file of {content}") from None
+        return self
+
+
+def tls_context(ca_file: Path | None, cert_file: Path | None) -> ssl.SSLContext:
+    """Certificates and host names are always checked."""
+    context = ssl.create_default_context(cafile=ca_file)
+    if cert_file:
+        context.load_cert_chain(cert_file, password=lambda: b"")  # never ask a terminal
+    return context
+
+
+class KafkaSettings(TlsSettings):
     """How to reach the broker."""
 
     model_config = SettingsConfigDict(**CONFIG, env_prefix="CDP_KAFKA_")
@@ -22,7 +54,6 @@ class KafkaSettings(BaseSettings):
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
     sasl_username: str | None = None
     sasl_password: SecretStr | None = None
-    ca_file: Path | None = Field(default=None, description="CA bundle for SSL")
     idempotent: bool = Field(default=True, description="idempotent producer; off only where the broker has none")
     max_records: int = Field(default=2000, ge=1, description="most messages in a batch")
     drain_seconds: float = Field(default=20, gt=0, description="time to finish a batch on revocation or stop")
@@ -30,24 +61,44 @@ class KafkaSettings(BaseSettings):
     fetch_wait_ms: int = Field(default=500, ge=1, description="how long the broker may hold back an empty answer")
     send_seconds: float = Field(default=10, gt=0, description="time for the broker to acknowledge")
 
+    @model_validator(mode="after")
+    def _credentials_are_there(self) -> Self:
+        if self.security_protocol.startswith("SASL") and not (self.sasl_username and self.sasl_password):
+            raise ValueError("SASL needs CDP_KAFKA_SASL_USERNAME and CDP_KAFKA_SASL_PASSWORD")
+        if (self.ca_file or self.cert_file) and not self.security_protocol.endswith("SSL"):
+            raise ValueError(
+                "CDP_KAFKA_CA_FILE and _CERT_FILE need SSL or SASL_SSL as CDP_KAFKA_SECURITY_PROTOCOL"
+            )
+        return self
 
-class MongoSettings(BaseSettings):
-    """How to reach MongoDB. Each service has a database of its own."""
+
+class MongoSettings(TlsSettings):
+    """How to reach MongoDB. Each service has a database of its own. A CA file or certificate turns TLS on."""
 
     model_config = SettingsConfigDict(**CONFIG, env_prefix="CDP_MONGO_")
 
     url: SecretStr = SecretStr("mongodb://127.0.0.1:27017")
+    username: str | None = Field(default=None, description="if it is not in the URL")
+    password: SecretStr | None = Field(default=None, description="if it is not in the URL")
     database_prefix: str = Field(default="cdp", description="the database is <prefix>_<service>")
     timeout_seconds: float = Field(default=10, gt=0)
 
 
-class RedisSettings(BaseSettings):
-    """How to reach Redis."""
+class RedisSettings(TlsSettings):
+    """How to reach Redis; under TLS with a URL that begins with rediss."""
 
     model_config = SettingsConfigDict(**CONFIG, env_prefix="CDP_REDIS_")
 
     url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
+    username: str | None = Field(default=None, description="if it is not in the URL")
+    password: SecretStr | None = Field(default=None, description="if it is not in the URL")
     timeout_seconds: float = Field(default=5, gt=0)
+
+    @model_validator(mode="after")
+    def _files_go_with_tls(self) -> Self:
+        if (self.ca_file or self.cert_file) and not self.url.get_secret_value().startswith("rediss:"):
+            raise ValueError("CDP_REDIS_CA_FILE and _CERT_FILE need a CDP_REDIS_URL that begins with rediss://")
+        return self
 
 
 class HttpBounds(BaseSettings):

@@ -15,10 +15,10 @@ from cdp_runtime.clock import Clock
 from cdp_runtime.codec import encode
 from cdp_runtime.failures import Away
 from cdp_runtime.kafka_client import KafkaProducer
+from cdp_runtime.redis_client import redis_client
 from cdp_runtime.settings import RedisSettings
 from cdp_runtime.tables import AnyTable, GlobalTable
 from cdp_runtime.transport import Headers, Outgoing
-from redis.asyncio import Redis
 
 from cdp_collector.domain.catalogue import Catalogue
 from cdp_collector.domain.intake import Taken

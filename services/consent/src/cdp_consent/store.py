@@ -13,9 +13,10 @@ from datetime import UTC, datetime
 from typing import Final, Protocol, Self, TypeAlias
 
 from cdp_contracts.events_v1 import Purpose
+from cdp_runtime.mongo import mongo_client
 from cdp_runtime.records import MemoryRecords, MongoRecords, Record, Records, State, lost_inserts, restored
 from cdp_runtime.settings import MongoSettings
-from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
+from motor.motor_asyncio import AsyncIOMotorDatabase
 from pydantic import TypeAdapter, ValidationError
 from pymongo import ASCENDING, InsertOne
 from pymongo.errors import BulkWriteError
@@ -250,10 +251,7 @@ class MongoConsentStore(ConsentStore):
     """State and ledger in MongoDB. Nothing connects before the first call."""
 
     def __init__(self, settings: MongoSettings) -> None:
-        milliseconds = int(settings.timeout_seconds * 1000)
-        self._client: AsyncIOMotorClient[State] = AsyncIOMotorClient(
-            settings.url.get_secret_value(), serverSelectionTimeoutMS=milliseconds, timeoutMS=milliseconds
-        )
+        self._client = mongo_client(settings, timeoutMS=int(settings.timeout_seconds * 1000))
         self.database: Database = self._client[f"{settings.database_prefix}_consent"]
         super().__init__(MongoSubjects(self.database), MongoLedger(self.database))
 

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from cdp_runtime.mongo import Document
+from cdp_runtime.mongo import Document, mongo_client
 from cdp_runtime.pseudonyms import Pseudonymizer
 from cdp_runtime.records import MemoryRecords, MongoRecords, Records, lost_inserts
 from cdp_runtime.settings import MongoSettings
-from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection
+from motor.motor_asyncio import AsyncIOMotorCollection
 from pymongo import InsertOne
 from pymongo.errors import BulkWriteError
 
@@ -95,12 +95,8 @@ class MongoProfileStore:
 
     def __init__(self, settings: MongoSettings, pseudonyms: Pseudonymizer) -> None:
         milliseconds = int(settings.timeout_seconds * 1000)
-        self._client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(
-            settings.url.get_secret_value(),
-            appname="cdp-profiles",
-            serverSelectionTimeoutMS=milliseconds,
-            socketTimeoutMS=milliseconds,
-            maxPoolSize=CONNECTIONS,
+        self._client = mongo_client(
+            settings, appname="cdp-profiles", socketTimeoutMS=milliseconds, maxPoolSize=CONNECTIONS
         )
         database = self._client[f"{settings.database_prefix}_profiles"]
         self.sightings: AsyncIOMotorCollection[Document] = database["sightings"]

@@ -23,7 +23,7 @@ class ReadToken(BaseModel):
 class Settings(BaseSettings):
     """The settings of both roles."""
 
-    model_config = SettingsConfigDict(**CONFIG, env_prefix="CDP_SEGMENTS_", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(**CONFIG, env_prefix="CDP_SEGMENTS_")
 
     kafka: KafkaSettings = Field(default_factory=KafkaSettings)
     mongo: MongoSettings = Field(default_factory=MongoSettings)

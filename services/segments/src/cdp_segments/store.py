@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
 
+from cdp_runtime.mongo import mongo_client
 from cdp_runtime.records import MemoryRecords, MongoRecords, Records, State
 from cdp_runtime.settings import MongoSettings
-from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection
+from motor.motor_asyncio import AsyncIOMotorCollection
 
 from cdp_segments.domain.engine import release
 from cdp_segments.domain.person import Person
@@ -102,10 +103,7 @@ class MongoPersonStore:
     """People in a MongoDB collection. Nothing connects before the first call."""
 
     def __init__(self, settings: MongoSettings) -> None:
-        milliseconds = int(settings.timeout_seconds * 1000)
-        self._client: AsyncIOMotorClient[State] = AsyncIOMotorClient(
-            settings.url.get_secret_value(), serverSelectionTimeoutMS=milliseconds, timeoutMS=milliseconds
-        )
+        self._client = mongo_client(settings, timeoutMS=int(settings.timeout_seconds * 1000))
         database = self._client[f"{settings.database_prefix}_segments"]
         self.collection: AsyncIOMotorCollection[State] = database.people
         self._records = MongoRecords(self.collection, Person, keep_bytes=KEEP_BYTES)

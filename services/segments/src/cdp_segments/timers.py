@@ -11,8 +11,8 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Final, NamedTuple, Protocol
 
+from cdp_runtime.redis_client import redis_client
 from cdp_runtime.settings import RedisSettings
-from redis.asyncio import Redis
 
 PREFIX: Final = "cdp:segments:timers"
 MOVE_ON: Final = """
@@ -119,9 +119,7 @@ class RedisTimers:
     """
 
     def __init__(self, settings: RedisSettings) -> None:
-        seconds = settings.timeout_seconds
-        url = settings.url.get_secret_value()
-        self._redis: Redis = Redis.from_url(url, socket_timeout=seconds, socket_connect_timeout=seconds)
+        self._redis = redis_client(settings)
         self._move_on = self._redis.register_script(MOVE_ON)
 
     async def set(self, alarms: Iterable[Alarm]) -> None:

@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 from uuid import UUID
 
-from cdp_runtime.mongo import Document, found
+from cdp_runtime.mongo import Document, found, mongo_client
 from cdp_runtime.settings import MongoSettings
-from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection
+from motor.motor_asyncio import AsyncIOMotorCollection
 from pymongo import ASCENDING, UpdateOne
 from pymongo.errors import BulkWriteError
 
@@ -25,12 +25,8 @@ class MongoGraphStore:
 
     def __init__(self, settings: MongoSettings, service: str = "identity") -> None:
         milliseconds = int(settings.timeout_seconds * 1000)
-        self._client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(
-            settings.url.get_secret_value(),
-            appname=f"cdp-{service}",
-            serverSelectionTimeoutMS=milliseconds,
-            socketTimeoutMS=milliseconds,
-            maxPoolSize=CONNECTIONS,
+        self._client = mongo_client(
+            settings, appname=f"cdp-{service}", socketTimeoutMS=milliseconds, maxPoolSize=CONNECTIONS
         )
         self._database = self._client[f"{settings.database_prefix}_{service}"]
         self._identifiers = self._database["identifiers"]
