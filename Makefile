@@ -1,6 +1,6 @@
 # Every target does its own set-up. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test check local contracts format lint types bench chaos containers clean
+.PHONY: help setup demo up down test check local contracts format lint types bench chaos containers clean scan sbom audit
 SHELL := /bin/bash
 BIN := .venv/bin
 export PYTHONWARNINGS ?=
@@ -27,7 +27,7 @@ local: setup ## the platform on Apache Kafka, a Mongo-wire server and redis-serv
 test: setup ## every test that needs only Python (in memory and on embedded servers)
 	@$(BIN)/python -m cdp_devstack.levels test
 
-check: setup lint types ## everything CI demands, on the local servers too
+check: setup lint types scan sbom ## everything CI demands, on the local servers too
 	@$(BIN)/python -m cdp_devstack.install
 	@$(BIN)/python -m cdp_contracts.generate --check
 	@$(BIN)/python -m infra.generate --check
@@ -46,6 +46,17 @@ lint: setup ## ruff, formatting included
 
 types: setup ## strict mypy on all sources
 	@echo "· mypy" && $(BIN)/mypy contracts/src libs/*/src services/*/src && $(BIN)/mypy -p infra.generate
+
+scan: setup ## look for unsafe code and for secrets
+	@echo "· bandit" && $(BIN)/bandit --quiet --configfile pyproject.toml --recursive contracts/src libs/*/src services/*/src
+	@echo "· secrets" && $(BIN)/python -m cdp_devstack.secret_scan
+
+sbom: setup ## write build/sbom/<service>.json (CycloneDX); fails for a licence that may not ship
+	@echo "· sbom" && $(BIN)/python -m cdp_devstack.sbom
+
+audit: ## known vulnerabilities of what is in uv.lock (asks a service on the network; says so if it cannot)
+	@libs/devstack/bin/bootstrap --group audit
+	@$(BIN)/python -m cdp_devstack.audit
 
 bench: ## measure, beside peers, in one run; writes build/bench.json
 	@libs/devstack/bin/bootstrap --group bench

@@ -26,7 +26,7 @@ class Patience:
     def wait(self, attempt: int) -> float:
         """Seconds before try number `attempt` + 1: exponential, full jitter, capped."""
         ceiling = min(self.longest_wait, self.first_wait * 2.0 ** min(attempt, 20))
-        return random.uniform(0.3, 1.0) * ceiling
+        return random.uniform(0.3, 1.0) * ceiling  # nosec B311  # jitter
 
 
 class DeadLetterLimit:

@@ -200,7 +200,7 @@ class KafkaProducer:
 def partition_of(key: bytes | None, partitions: list[int], available: list[int]) -> int:
     """Where a key belongs, as in every Java client; anywhere without one. Keys come again and again."""
     if key is None:
-        return random.choice(available or partitions)
+        return random.choice(available or partitions)  # nosec B311  # spreads load
     return partitions[_spread(key) % len(partitions)]
 
 

@@ -14,12 +14,12 @@ def answer_problems(api: FastAPI) -> None:
     """Answer in the one shape also what the framework refuses by itself. No value is repeated."""
 
     async def invalid(_: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, RequestValidationError)  # noqa: S101  # registered for nothing else
+        assert isinstance(error, RequestValidationError)  # noqa: S101  # nosec B101  # registered for nothing else
         first = error.errors()[0]
         return problem(422, "invalid", f"{first['loc'][-1]}: {first['msg']}")
 
     async def other(_: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, HTTPException)  # noqa: S101
+        assert isinstance(error, HTTPException)  # noqa: S101  # nosec B101  # the same
         answer = problem(error.status_code, CODES.get(error.status_code, "failed"), str(error.detail))
         answer.headers.update(error.headers or {})
         return answer

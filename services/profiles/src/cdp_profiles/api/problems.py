@@ -67,7 +67,7 @@ def answer_problems(api: FastAPI) -> None:
     """Answer every problem in the one shape, also those of the framework."""
 
     async def problem(_: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, Problem)  # noqa: S101  # registered for nothing else
+        assert isinstance(error, Problem)  # noqa: S101  # nosec B101  # registered for nothing else
         content = error.view.model_dump(mode="json", exclude_none=True)
         return JSONResponse(content, status_code=error.status, headers=dict(error.headers or {}))
 
