@@ -27,7 +27,6 @@ def main() -> int:
             "--frozen",
             "--offline",
             "--all-packages",
-            "--no-emit-workspace",
         ]
         subprocess.run(
             [*export, "--no-emit-workspace", "--output-file", str(wanted)], check=True, stdout=subprocess.DEVNULL

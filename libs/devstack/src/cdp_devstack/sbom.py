@@ -10,9 +10,10 @@ import json
 import os
 import subprocess
 import sys
+from email.message import Message
 from importlib.metadata import distributions, metadata
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, cast
 
 Bom: TypeAlias = dict[str, Any]  # a CycloneDX document
 
@@ -53,7 +54,7 @@ def elsewhere(component: Bom) -> bool:
 
 def licence_of(package: str) -> str:
     """The SPDX expression of an installed package's licence, or its own words where they are not known."""
-    said = metadata(package)
+    said = cast("Message", metadata(package))
     classified = [line.rpartition(" :: ")[2] for line in said.get_all("Classifier") or () if ":: OSI" in line]
     words = [said.get("License-Expression"), *[NAMES.get(each) for each in classified], said.get("License")]
     first = next((each for each in words if each), "unknown").strip().splitlines()[0].strip()
