@@ -135,7 +135,7 @@ def explain(
 
 
 @app.command()
-def halt(urls: Urls = None, role: Roles = None, admin_token: AdminToken = "") -> None:
+def halt(urls: Urls = None, role: Roles = None, admin_token: AdminToken = "") -> None:  # nosec B107  # none is given
     """Let instances finish the batch at hand, commit it, and fetch no more until they are resumed.
 
     They stay alive and keep their partitions. An instance that is not named goes on, and one that is restarted
@@ -145,7 +145,7 @@ def halt(urls: Urls = None, role: Roles = None, admin_token: AdminToken = "") ->
 
 
 @app.command()
-def resume(urls: Urls = None, role: Roles = None, admin_token: AdminToken = "") -> None:
+def resume(urls: Urls = None, role: Roles = None, admin_token: AdminToken = "") -> None:  # nosec B107  # none is given
     """Let halted instances go on exactly where they stood.
 
     One that halted by itself sets aside what the batch at hand calls for; on a topic that must lose nothing it
