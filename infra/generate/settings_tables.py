@@ -10,7 +10,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from cdp_runtime.settings import AdminSettings, KafkaSettings, MongoSettings, PrivacySettings, RedisSettings
+from cdp_runtime.settings import (
+    AdminSettings,
+    HttpBounds,
+    KafkaSettings,
+    MongoSettings,
+    PrivacySettings,
+    RedisSettings,
+)
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
@@ -21,7 +28,7 @@ from infra.generate.roles import ROLES, SERVICES, settings_of
 BEGIN: Final = "<!-- settings: begin, written by `python -m infra.generate` -->"
 END: Final = "<!-- settings: end -->"
 UNITS: Final = (("_seconds", "s"), ("_ms", "ms"), ("_bytes", "bytes"), ("_records", "messages"))
-SHARED: Final = (KafkaSettings, MongoSettings, RedisSettings, PrivacySettings, AdminSettings)
+SHARED: Final = (KafkaSettings, MongoSettings, RedisSettings, HttpBounds, PrivacySettings, AdminSettings)
 
 
 def files(root: Path) -> dict[str, str]:

@@ -74,3 +74,12 @@ def test_a_role_is_a_builder_of_its_service_and_says_when_it_is_ready(name: str)
 def test_prometheus_reads_every_role() -> None:
     config = yaml.safe_load((ROOT / "infra/prometheus/prometheus.yml").read_text())
     assert set(config["scrape_configs"][0]["dns_sd_configs"][0]["names"]) == ROLES.keys()
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_an_image_runs_the_protocol_that_bounds_requests(service: str) -> None:
+    text = (ROOT / "services" / service / "Dockerfile").read_text()
+    told = re.search(r"UVICORN_HTTP=(\S+):(\S+)", text)
+    assert told is not None
+    assert issubclass(getattr(importlib.import_module(told[1]), told[2]), asyncio.Protocol)
+    assert "UVICORN_SERVER_HEADER=false" in text
