@@ -108,7 +108,7 @@ async def served(monkeypatch: pytest.MonkeyPatch, **settings: float) -> AsyncIte
         monkeypatch.setenv(f"CDP_HTTP_{name.upper()}", str(value))
     bounds.cache_clear()
     config = uvicorn.Config(
-        role("reads-http", api=routes()),
+        role("bounded-http", api=routes()),
         http="cdp_runtime.http_protocol:BoundedProtocol",
         ws="none",
         server_header=False,
