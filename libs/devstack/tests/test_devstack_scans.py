@@ -7,9 +7,10 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
-from cdp_devstack import sbom
+from cdp_devstack import audit, sbom
 from cdp_devstack.secret_scan import found_in
 
 ROOT = Path(__file__).parents[3]
@@ -64,3 +65,17 @@ def test_unsafe_code_is_found(tmp_path: Path) -> None:
     (tmp_path / "bad.py").write_text("import yaml\nyaml.load(open('x'))\n")
     command = [sys.executable, "-m", "bandit", "-q", "-c", str(ROOT / "pyproject.toml"), "-r", str(tmp_path)]
     assert subprocess.run(command, capture_output=True, check=False).returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("answers", "code"),
+    [
+        ([], audit.UNKNOWN),
+        ([{"name": "a", "skip_reason": "not found"}], audit.UNKNOWN),
+        ([{"name": "a", "version": "1", "vulns": []}, {"name": "b", "skip_reason": "not found"}], audit.UNKNOWN),
+        ([{"name": "a", "version": "1", "vulns": []}], audit.CLEAN),
+        ([{"name": "a", "version": "1", "vulns": [{"id": "CVE-1"}]}, {"name": "b", "skip_reason": "-"}], 1),
+    ],
+)
+def test_what_was_not_looked_up_is_not_clean(answers: list[dict[str, Any]], code: int) -> None:
+    assert audit.verdict(answers)[0] == code
