@@ -10,8 +10,10 @@ import pytest
 import schemathesis
 from cdp_collector.app import edge_api
 from cdp_collector.domain.catalogue import key_digest
+from cdp_collector.receipts import MemoryReceipts
+from cdp_collector.receipts_api import receipts_api
 from cdp_collector.settings import HttpSettings
-from cdp_collector.store import Definitions, MemoryLog
+from cdp_collector.store import Definitions, MemoryDedup, MemoryLog
 from cdp_contracts.definitions_v1 import SourceDefined
 from cdp_contracts.topics import SOURCES_DEFINED
 from cdp_profiles.api.readers import Readers
@@ -72,7 +74,18 @@ def segments() -> FastAPI:
     return segments_api(MemoryPersonStore(), catalogs, tokens, UNLIMITED, SystemClock())
 
 
-ROLES: dict[str, Callable[[], FastAPI]] = {"collector": collector, "profiles": profiles, "segments": segments}
+def receipts() -> FastAPI:
+    tokens = Tokens([(SecretStr(TOKEN), "demo")])
+    now = SystemClock().now
+    return receipts_api(MemoryReceipts(MemoryDedup(60, now), 60, now), tokens, UNLIMITED, retention_seconds=60)
+
+
+ROLES: dict[str, Callable[[], FastAPI]] = {
+    "collector": collector,
+    "profiles": profiles,
+    "segments": segments,
+    "receipts": receipts,
+}
 
 
 @cache

@@ -35,9 +35,11 @@ from cdp_profiles.domain.parts import Identifier
 from cdp_profiles.domain.profile import Profile
 from cdp_profiles.handlers import stages as writer_stages
 from cdp_profiles.store import MemoryProfileStore
+from cdp_runtime.access import Tokens
 from cdp_runtime.backoff import Patience
 from cdp_runtime.codec import encode
 from cdp_runtime.pseudonyms import Pseudonymizer
+from cdp_runtime.rates import Rates
 from cdp_runtime.settings import PrivacySettings
 from cdp_runtime.transport import Headers, Incoming
 from cdp_segments.catalogs import Catalogs
@@ -48,6 +50,7 @@ from cdp_testkit import LocalBus, Scenario
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from pydantic import SecretStr
 from watching import Watched
 
 DEFINITIONS = Path(__file__).parents[2] / "infra" / "definitions"
@@ -56,6 +59,7 @@ WRITE_KEY = "demo-write-key"
 PEPPER = "a pepper for the pipeline's tests"
 PSEUDONYMS = Pseudonymizer(PEPPER.encode())
 DAY = 86400
+TOKENS = Tokens([(SecretStr("token"), TENANT), (SecretStr("other-token"), "other")])
 
 
 @cache
@@ -125,7 +129,7 @@ class Pipeline:
 
     def receipts_desk(self) -> httpx.AsyncClient:
         """Where senders ask what became of an event."""
-        api = receipts_api(self.receipts, {"token": TENANT, "other-token": "other"}, DAY)
+        api = receipts_api(self.receipts, TOKENS, Rates(0, 1), DAY)
         return httpx.AsyncClient(
             transport=httpx.ASGITransport(api), base_url="http://receipts",
             headers={"Authorization": "Bearer token"},

@@ -16,16 +16,20 @@ from cdp_collector.receipts import MemoryReceipts, Receipts, RedisReceipts
 from cdp_collector.receipts_api import receipts_api
 from cdp_collector.store import Dedup, MemoryDedup, RedisDedup
 from cdp_devstack.servers import Stack
+from cdp_runtime.access import Tokens
 from cdp_runtime.clock import SystemClock
 from cdp_runtime.failures import Away, is_away
+from cdp_runtime.rates import Rates
 from cdp_runtime.settings import RedisSettings
 from collector_builders import PSEUDONYMS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import SecretStr
 from redis.asyncio import Redis
 
 NOON = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 SECONDS = 600
+TOKENS = Tokens([(SecretStr("token"), "demo"), (SecretStr("other"), "else")])
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +197,7 @@ async def test_a_redis_that_is_gone_counts_as_away():
 
 def desk(receipts: Receipts) -> httpx.AsyncClient:
     """The read API; `token` opens the tenant demo, `other` another one."""
-    api = receipts_api(receipts, {"token": "demo", "other": "else"}, SECONDS)
+    api = receipts_api(receipts, TOKENS, Rates(0, 1), SECONDS)
     return httpx.AsyncClient(transport=httpx.ASGITransport(api), base_url="http://receipts")
 
 

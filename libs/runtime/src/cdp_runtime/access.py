@@ -9,11 +9,21 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final, Generic, TypeVar
 
-from pydantic import SecretStr
+from cdp_contracts.envelope import Tenant
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 T = TypeVar("T")
 
 SHORTEST: Final = 8
+
+
+class ReadToken(BaseModel):
+    """A bearer token, and the tenant whose data it opens."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    token: SecretStr = Field(min_length=SHORTEST)
+    tenant: Tenant
 
 
 @dataclass(frozen=True, slots=True)

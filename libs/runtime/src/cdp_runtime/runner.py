@@ -19,7 +19,7 @@ from cdp_runtime.backoff import DeadLetterLimit, Patience
 from cdp_runtime.batch import DEAD_LETTERED, DUPLICATE, Batch, DeadLetter, Emitted, Tick
 from cdp_runtime.clock import Clock
 from cdp_runtime.codec import encode
-from cdp_runtime.failures import Conflict, Halted, is_away
+from cdp_runtime.failures import Conflict, Halted, is_away, reason_of
 from cdp_runtime.letters import dead_letter, poison_reason
 from cdp_runtime.stage import Stage
 from cdp_runtime.tracing import BatchTrace

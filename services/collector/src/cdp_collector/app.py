@@ -97,12 +97,13 @@ def build_receipts(settings: ReceiptsSettings | None = None) -> Role:
     settings = settings or ReceiptsSettings()
     pseudonym = pseudonyms(settings.privacy).of
     kept = RedisReceipts(settings.redis, settings.receipt_seconds, settings.receipt_memory_share, pseudonym)
+    rates = Rates(settings.http.requests_per_second, settings.http.burst_seconds)
     return role(
         RECEIPTS,
         kafka=settings.kafka,
         stages=receipt_stages(kept),
         resources=[kept],
-        api=receipts_api(kept, settings.tenants, settings.receipt_seconds),
+        api=receipts_api(kept, settings.tokens, rates, settings.receipt_seconds),
     )
 
 

@@ -11,8 +11,8 @@ from itertools import chain
 from typing import Any, Final, Protocol
 
 from cdp_runtime.failures import Away
+from cdp_runtime.redis_client import redis_client
 from cdp_runtime.settings import RedisSettings
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from cdp_collector.domain.receipts import INTO, Entry, Known, join
@@ -121,11 +121,7 @@ class RedisReceipts:
     ) -> None:
         self._limits = seconds, share
         self._pseudonym = pseudonym
-        self._redis: Redis = Redis.from_url(
-            settings.url.get_secret_value(),
-            socket_timeout=settings.timeout_seconds,
-            socket_connect_timeout=settings.timeout_seconds,
-        )
+        self._redis = redis_client(settings)
         self._join = self._redis.register_script(JOIN)
 
     async def note(self, entries: Sequence[Entry]) -> int:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import hmac
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, TypeAlias
 
+from cdp_runtime.access import Tokens
 from cdp_runtime.failures import is_away
+from cdp_runtime.problems import answer_problems
+from cdp_runtime.rates import Rates
 from fastapi import Depends, FastAPI, Path
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -31,6 +32,8 @@ class NoReceipt(BaseModel):
 RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
     401: {"model": NoReceipt, "description": "No token, or an unknown one."},
     404: {"model": NoReceipt, "description": "Nothing is known of this message id."},
+    422: {"model": NoReceipt, "description": "A message id that is too long."},
+    429: {"model": NoReceipt, "description": "This token asks too often; wait for Retry-After seconds."},
     503: {"model": NoReceipt, "description": "The store is away."},
 }
 
@@ -40,16 +43,20 @@ class Counter:
     """Answers for the tenant of the token, and for no other."""
 
     receipts: Receipts
-    tenants: Mapping[str, str]
+    tokens: Tokens[str]
+    rates: Rates
     retention_seconds: int
 
     async def receipt(self, message_id: MessageId, token: Token) -> JSONResponse:
         """What became of an event, as far as the platform has come with it."""
-        tenant = self._tenant(token)
-        if tenant is None:
+        holder = self.tokens.of(token.credentials if token else None)
+        if holder is None:
             return _refusal(401, "unauthorized", "send a read token as Authorization: Bearer <token>")
+        wait = self.rates.wait(holder.name)
+        if wait:
+            return _refusal(429, "rate", "this token asks too often: wait for Retry-After seconds", wait=wait)
         try:
-            found = await self._find(tenant, message_id)
+            found = await self._find(holder.grant, message_id)
         except Exception as error:
             if await is_away(error, (self.receipts,)):
                 return _refusal(503, "unavailable", "receipts cannot be read at the moment: try again")
@@ -63,12 +70,6 @@ class Counter:
         into = await self.receipts.survivor(tenant, known.profile) if known.profile else None
         return receipt_of(message_id, known, into) if known else None
 
-    def _tenant(self, token: HTTPAuthorizationCredentials | None) -> str | None:
-        """Whose receipts the token opens. Takes the same time whether it is known or not."""
-        given = token.credentials.encode() if token else b""
-        opened = [tenant for known, tenant in self.tenants.items() if hmac.compare_digest(known.encode(), given)]
-        return opened[0] if opened else None
-
     def _unknown(self) -> JSONResponse:
         hours = f"{self.retention_seconds / 3600:g}"
         message = (
@@ -78,16 +79,20 @@ class Counter:
         return _refusal(404, "not-found", message, retention_seconds=self.retention_seconds)
 
 
-def _refusal(status: int, code: str, message: str, retention_seconds: int | None = None) -> JSONResponse:
-    headers = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "5"}}.get(status, {})
+def _refusal(
+    status: int, code: str, message: str, retention_seconds: int | None = None, wait: int = 5
+) -> JSONResponse:
+    again = {"Retry-After": str(wait)}
+    headers = {401: {"WWW-Authenticate": "Bearer"}, 429: again, 503: again}.get(status, {})
     body = NoReceipt(code=code, message=message, retention_seconds=retention_seconds)
     return JSONResponse(body.model_dump(exclude_none=True), status, headers)
 
 
-def receipts_api(receipts: Receipts, tenants: Mapping[str, str], retention_seconds: int) -> FastAPI:
-    """The read API over a store. `tenants` says which tenant each token opens."""
-    counter = Counter(receipts, tenants, retention_seconds)
+def receipts_api(receipts: Receipts, tokens: Tokens[str], rates: Rates, retention_seconds: int) -> FastAPI:
+    """The read API over a store. `tokens` says which tenant each opens."""
+    counter = Counter(receipts, tokens, rates, retention_seconds)
     api = FastAPI(title="Tessera receipts", description="What became of an event.", version="1")
+    answer_problems(api)
     route = api.get("/v1/receipts/{message_id:path}", response_model=Receipt, responses=RESPONSES)
     route(counter.receipt)
     return api

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Annotated
 
-from cdp_contracts.envelope import Tenant
+from cdp_runtime.access import ReadToken, Tokens, parse_tokens
 from cdp_runtime.settings import CONFIG, HttpBounds, KafkaSettings, PrivacySettings, RedisSettings
-from pydantic import AwareDatetime, Field, SecretStr, TypeAdapter, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AwareDatetime, BeforeValidator, Field
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from cdp_collector.domain.limits import Limits
 
 DAY = 86400
-TOKENS: Final[TypeAdapter[dict[str, Tenant]]] = TypeAdapter(dict[str, Tenant])
 
 
 class Settings(BaseSettings):
@@ -75,29 +74,21 @@ class ValidatorSettings(Settings):
 class ReceiptsSettings(BaseSettings):
     """The settings of the receipts."""
 
-    model_config = SettingsConfigDict(**CONFIG, env_prefix="CDP_COLLECTOR_", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(**CONFIG, env_prefix="CDP_COLLECTOR_")
 
     kafka: KafkaSettings = Field(default_factory=KafkaSettings)
     privacy: PrivacySettings = Field(default_factory=PrivacySettings)
     redis: RedisSettings = Field(default_factory=RedisSettings)
-    read_tokens: SecretStr = Field(
-        default=SecretStr("{}"), description='JSON: {"<token>": "<tenant>"}; without any, nobody may read'
+    http: HttpBounds = Field(default_factory=HttpBounds)
+    read_tokens: Annotated[tuple[ReadToken, ...], NoDecode, BeforeValidator(parse_tokens)] = Field(
+        default=(), description='JSON: {"<token>": "<tenant>"}; without any, nobody may read'
     )
     receipt_seconds: int = Field(default=DAY, ge=1, description="how long a receipt is kept after its last change")
     receipt_memory_share: float = Field(
         default=0.7, gt=0, le=1, description="part of Redis' maxmemory beyond which no receipt is added"
     )
 
-    @field_validator("read_tokens")
-    @classmethod
-    def _are_tokens(cls, value: SecretStr) -> SecretStr:
-        try:
-            TOKENS.validate_json(value.get_secret_value() or "{}")
-        except ValidationError:
-            raise ValueError('must be JSON: {"<token>": "<tenant>"}') from None  # the text holds secrets
-        return value
-
     @property
-    def tenants(self) -> dict[str, str]:
+    def tokens(self) -> Tokens[str]:
         """Which tenant each token opens."""
-        return TOKENS.validate_json(self.read_tokens.get_secret_value() or "{}")
+        return Tokens((each.token, each.tenant) for each in self.read_tokens)

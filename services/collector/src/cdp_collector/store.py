@@ -127,11 +127,7 @@ class RedisDedup:
     def __init__(self, settings: RedisSettings, seconds: int, pseudonym: Pseudonym) -> None:
         self._seconds = seconds
         self._pseudonym = pseudonym
-        self._redis: Redis = Redis.from_url(
-            settings.url.get_secret_value(),
-            socket_timeout=settings.timeout_seconds,
-            socket_connect_timeout=settings.timeout_seconds,
-        )
+        self._redis = redis_client(settings)
         self._copy = self._redis.register_script(COPY)
 
     async def claim(self, sightings: Sequence[Sighting | None]) -> list[bool]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, TypeAlias
 
-from cdp_contracts.envelope import Tenant
-from cdp_runtime.access import SHORTEST, parse_tokens
+from cdp_runtime import access
+from cdp_runtime.access import parse_tokens
 from cdp_runtime.pseudonyms import Pseudonymizer
 from cdp_runtime.settings import CONFIG, HttpBounds, KafkaSettings, MongoSettings, PrivacySettings
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import BeforeValidator, Field
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from cdp_profiles.domain.limits import Limits
@@ -16,13 +16,9 @@ from cdp_profiles.domain.limits import Limits
 Role: TypeAlias = Literal["full", "masked"]
 
 
-class ReadToken(BaseModel):
-    """A bearer token, the tenant whose profiles it opens, and whether it shows the values of traits."""
+class ReadToken(access.ReadToken):
+    """It also says whether the token shows the values of traits."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-    token: SecretStr = Field(min_length=SHORTEST)
-    tenant: Tenant
     role: Role = "full"
 
 

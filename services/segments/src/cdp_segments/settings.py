@@ -4,20 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from cdp_contracts.envelope import Tenant
-from cdp_runtime.access import SHORTEST, Tokens, parse_tokens
+from cdp_runtime.access import ReadToken, Tokens, parse_tokens
 from cdp_runtime.settings import CONFIG, HttpBounds, KafkaSettings, MongoSettings, RedisSettings
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import BeforeValidator, Field
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
-
-
-class ReadToken(BaseModel):
-    """A bearer token, and the tenant whose segments it opens."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-    token: SecretStr = Field(min_length=SHORTEST)
-    tenant: Tenant
 
 
 class Settings(BaseSettings):
