@@ -38,7 +38,9 @@ pytestmark = pytest.mark.wire
 DEAD = EVENTS_RECEIVED.dead_letters("collector")
 READ_BY_US = [topic for topic in TOPICS if roles_reading(topic)]
 STREAMS = [topic for topic in READ_BY_US if not topic.compacted and topic.on_poison == "dead_letter"]
-TABLES = [topic for topic in READ_BY_US if topic.compacted]
+TABLES = [topic for topic in READ_BY_US if topic.table]
+SLIM = "collector-receipts"
+"""Decodes only what a receipt tells, so what is new elsewhere in a message does not concern it."""
 
 
 def event(**changes: Any) -> bytes:
@@ -180,7 +182,7 @@ async def test_a_word_that_only_a_newer_contract_knows_is_set_aside(probe: Probe
     place[name] = "telepathy"
     value = json.dumps(fields).encode()
     await probe.put(value, topic.name, key=str(topic.key_of(message)).encode())
-    (role,) = roles_reading(topic)
+    (role,) = [role for role in roles_reading(topic) if role != SLIM]
     reason = await probe.reason(topic.dead_letters(role.split("-")[0]), value)
     assert reason == (
         "literal_error at /cause" if isinstance(message, ProfileUpdated) else "literal_error at /event/type"
