@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import uuid4
@@ -25,6 +26,7 @@ VIEW: Final = "Product Viewed"
 REQUEST: Final = 50
 CHUNK: Final = 5_000
 ANSWER_SECONDS: Final = 60
+TRIES: Final = 5
 
 
 def event(device: str, name: str = VIEW, **more: Any) -> dict[str, Any]:
@@ -52,11 +54,19 @@ async def send(
     ) as edge:
         for start in range(0, len(events), per_request):
             batch = events[start : start + per_request]
-            answer = await edge.post("/v1/batch", json={"batch": batch})
+            answer = await posted(edge, batch)
             if answer.is_success:
                 answers.stored |= {one["messageId"] for one in batch}
             else:
                 answers.refused.append(answer)
+
+
+async def posted(edge: httpx.AsyncClient, batch: Sequence[dict[str, Any]]) -> httpx.Response:
+    """The edge's answer. A connection that breaks is tried again, as by every SDK: ids tell copies."""
+    for _ in range(TRIES - 1):
+        with suppress(httpx.NetworkError, httpx.RemoteProtocolError):
+            return await edge.post("/v1/batch", json={"batch": batch})
+    return await edge.post("/v1/batch", json={"batch": batch})
 
 
 async def put(up: Running, events: Iterable[dict[str, Any]]) -> None:
