@@ -8,7 +8,7 @@ import pytest
 from cdp_runtime.batch import Batch
 from cdp_runtime.settings import KafkaSettings
 from cdp_runtime.stage import Stage
-from harness import Harness, Order, Topics, WireHarness, order
+from harness import Harness, Order, Topics, order
 from test_delivery import invoice, totals
 
 CUSTOMERS = [f"customer-{n}" for n in range(40)]
@@ -62,27 +62,6 @@ async def test_two_instances_share_the_partitions(harness: Harness, topics: Topi
     await asyncio.wait_for(both_work(), 40)
     await harness.settle()
     assert {*totals(await harness.read(topics.invoices.name))} == {*range(1, sent + 1)}
-
-
-async def test_a_consumer_that_has_given_up_its_group_is_replaced(
-    harness: Harness, topics: Topics, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    worker = Worker(topics)
-    await harness.run(worker.stage)
-    await harness.publish(order("customer-1", 1))
-    await harness.until(lambda: "customer-1" in worker.handled)
-    if not isinstance(harness, WireHarness):
-        raise NotImplementedError
-    consumer = harness.role.state.stages[0]._consumer
-
-    async def closed() -> None:
-        raise RuntimeError("unable to perform operation: the handler is closed")
-
-    monkeypatch.setattr(consumer._coordinator, "ensure_coordinator_known", closed)
-    consumer._coordinator.coordinator_dead()
-    await harness.until(lambda: harness.role.state.stages[0]._consumer not in (None, consumer))
-    await harness.publish(order("customer-2", 2))
-    await harness.until(lambda: "customer-2" in worker.handled)
 
 
 async def test_a_batch_that_cannot_end_in_time_is_abandoned_and_handled_by_whoever_comes_next(

@@ -125,3 +125,29 @@ async def test_the_clock_stands_where_a_backlog_was_read_to() -> None:
 
 async def test_the_clock_does_not_move_where_nothing_was_read_yet() -> None:
     assert await Progress("tests").watermarks(Ends(), NOON) == {0: EPOCH, 1: EPOCH}
+
+
+async def test_a_consumer_that_has_given_up_its_group_is_replaced() -> None:
+    async def closed() -> None:
+        raise RuntimeError("unable to perform operation: the handler is closed")
+
+    given_up, fresh = Consumer(), Consumer(orders(1))
+    given_up._coordinator = SimpleNamespace(_coordination_task=asyncio.create_task(closed()))  # type: ignore[attr-defined]
+    held = Held(given_up)
+    held.go_on.set()
+    steps: list[str] = []
+
+    async def stop() -> None:
+        steps.append("stop")
+
+    async def start() -> None:
+        steps.append("start")
+        held.kafka._subscriber.consumer = fresh  # type: ignore[union-attr]
+        held.kafka.assigned()
+
+    held.kafka._subscriber.stop, held.kafka._subscriber.start = stop, start  # type: ignore[union-attr,method-assign]
+    async with asyncio.timeout(10):
+        while not held.sent.records:
+            await asyncio.sleep(0.001)
+    await held.end()
+    assert steps == ["stop", "start"]
