@@ -6,7 +6,9 @@ import pytest
 from cdp_contracts.topics import MEMBERSHIP_CHANGED
 from cdp_runtime.batch import Tick
 from cdp_segments.catalogs import Catalogs
-from cdp_segments.domain.telling import milliseconds_of
+from cdp_segments.domain.engine import react, wake
+from cdp_segments.domain.person import Person
+from cdp_segments.domain.telling import Delivery, acknowledge, forget_acknowledged, milliseconds_of
 from cdp_segments.handlers import fire_timers
 from cdp_testkit import Crash
 
@@ -86,6 +88,34 @@ async def test_a_flip_delivered_again_is_told_again_word_for_word(evaluator, mak
     assert {m.version: m for m in again} == {m.version: m for m in first}
     assert again[-1] == first[-1]  # the newest is last, so that compaction keeps it
     assert evaluator.people.records.documents == document
+
+
+def test_what_is_untold_elsewhere_is_told_before_anything_newer(make):
+    pro = make.segment("pro", kind="trait", trait="plan", op="==", value="pro")
+    catalog = make.catalog(make.segment("seen", **VIEWED), pro)
+    people = {make.person_id(who): Person(make.person_id(who)) for who in ("ann", "device")}
+    here, there = Delivery(0, 0, 0), Delivery(1, 0, 0)
+    react(people, make.merge(0, "ann", "device"), here, catalog)
+    untold = react(people, make.event(1, "device"), there, catalog)  # saved, and killed before it was emitted
+    told = react(people, make.traits(2, "ann", plan="pro"), here._replace(offset=1), catalog)
+    assert [m.version for m in told] == [1, 2]
+    assert told[0] == untold[0]
+    assert react(people, make.event(1, "device"), there, catalog) == told
+    forget_acknowledged(people.values(), {0: 2})
+    assert people[make.person_id("ann")].told == []
+
+
+def test_what_is_untold_elsewhere_is_told_before_the_clock(make, noon):
+    catalog = make.catalog(make.segment("active", **VIEWED, window={"kind": "sliding", "seconds": 5}))
+    people = {make.person_id(who): Person(make.person_id(who)) for who in ("ann", "device")}
+    at = milliseconds_of(noon)
+    react(people, make.merge(0, "ann", "device"), Delivery(0, 0, at), catalog)
+    react(people, make.event(1, "device"), Delivery(1, 0, at), catalog)
+    ann = people[make.person_id("ann")]
+    assert [m.version for m in wake(ann, at + 5000, catalog)] == [1, 2]
+    assert [m.version for m in wake(ann, at + 5000, catalog)] == [1, 2]
+    acknowledge(ann)
+    assert (ann.told, ann.fired) == ([], None)
 
 
 async def test_what_is_acknowledged_is_forgotten(evaluator, make):

@@ -1,4 +1,9 @@
-"""Flips become messages, and messages are told again word for word when their cause is delivered again."""
+"""Flips become messages, and messages are told again word for word when their cause is delivered again.
+
+They are first told in the order of their versions. Causes in one partition see to that alone: what a killed
+worker left untold is delivered again before anything later. What came from elsewhere, by the clock or through a
+redirect from another partition, may be untold while others go on, so it is told before anything newer.
+"""
 
 from __future__ import annotations
 
@@ -43,27 +48,35 @@ class Delivery(NamedTuple):
 def tell(
     person: Person, changes: Sequence[MembershipChange], update: Message, delivery: Delivery, n: int = 0
 ) -> Messages:
-    """The message of these flips, kept until it is acknowledged; nothing for none."""
+    """The message of these flips, kept until it is acknowledged, after what may be untold; nothing for none."""
     if not changes:
         return ()
+    untold = _untold(person, delivery.partition)
+    person.told = [
+        told._replace(partition=delivery.partition, offset=delivery.offset)
+        if told.partition != delivery.partition
+        else told
+        for told in person.told
+    ]
     message = _message(person, changes, update, derived_id(update.id, "membership", n), delivery.at)
     told = Told(str(update.id), delivery.partition, delivery.offset, message.version, message.model_dump_json())
     person.told.append(told)
     person.touch()
-    return (message,)
+    return (*untold, message)
 
 
 def tell_by_clock(person: Person, changes: Sequence[MembershipChange], until: int) -> Messages:
     """The message of flips that the clock brought about. It goes back to no event but to itself."""
     if not changes:
         return ()
+    untold = _untold(person, person.partition)
     due = changes[-1].effective_at
     id_ = derived_id(person.id, "membership-by-clock", person.version + 1)
     cause = Message(tenant=person.tenant, id=id_, message_id=str(id_), occurred_at=due, received_at=due)
     message = _message(person, changes, cause, id_, until)
     person.fired = Fired(until, message.version, message.model_dump_json())
     person.touch()
-    return (message,)
+    return (*untold, message)
 
 
 def told_before(person: Person, cause: UUID) -> Messages:
@@ -74,13 +87,19 @@ def told_before(person: Person, cause: UUID) -> Messages:
 
 def fired_before(person: Person) -> Messages:
     """What the clock brought about and nobody acknowledged; with what came later."""
-    return tuple(_since(person, person.fired.version)) if person.fired else ()
+    if not person.fired:
+        return ()
+    earlier = (m for m in _untold(person, person.partition) if m.version < person.fired.version)
+    return (*earlier, *_since(person, person.fired.version))
 
 
 def acknowledge(person: Person) -> None:
-    """What the clock brought about has arrived."""
+    """What the clock brought about has arrived, and what was told ahead of it."""
     if person.fired:
-        person.fired = None
+        version, person.fired = person.fired.version, None
+        person.told = [
+            told for told in person.told if told.partition == person.partition or told.version > version
+        ]
         person.touch()
 
 
@@ -92,12 +111,21 @@ def forget_acknowledged(people: Iterable[Person], batch_starts: Mapping[int, int
 
 
 def _since(person: Person, version: int) -> Iterator[MembershipChanged]:
-    kept: dict[int, str] = {told.version: told.message for told in person.told}
-    if person.fired:
-        kept[person.fired.version] = person.fired.message
-    for number in sorted(kept):
-        if number >= version:
-            yield MembershipChanged.model_validate_json(kept[number])
+    kept = {told.version: told.message for told in person.told} | _by_clock(person)
+    return _parsed({number: message for number, message in kept.items() if number >= version})
+
+
+def _untold(person: Person, partition: int | None) -> Messages:
+    elsewhere = {told.version: told.message for told in person.told if told.partition != partition}
+    return tuple(_parsed(elsewhere | _by_clock(person)))
+
+
+def _by_clock(person: Person) -> dict[int, str]:
+    return {person.fired.version: person.fired.message} if person.fired else {}
+
+
+def _parsed(kept: Mapping[int, str]) -> Iterator[MembershipChanged]:
+    return (MembershipChanged.model_validate_json(kept[number]) for number in sorted(kept))
 
 
 def _message(
