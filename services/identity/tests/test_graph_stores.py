@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 from cdp_identity.domain.entities import Refusal
+from cdp_identity.domain.rules import SHIPPED
 from cdp_identity.store import GraphStore, Pointer
 from cdp_identity.store.mongo import MongoGraphStore
 from cdp_runtime.settings import MongoSettings
@@ -41,8 +42,8 @@ async def test_a_pointer_moves_only_from_where_it_was(store: GraphStore) -> None
 
 async def test_an_entity_comes_back_as_it_was_stored(store: GraphStore, see: Sightings) -> None:
     ((_, link),) = see("u1", "d1").links()
-    ada = see("u1").newborn(ident("u1")).claiming([ident("e1"), ident("e2")])
-    device = see("d1").newborn(ident("d1")).frozen(ada.id, link)
+    ada = see("u1").newborn(ident("u1")).claiming([ident("e1"), ident("e2")], 7)
+    device = see("d1").newborn(ident("d1")).frozen(ada.id, link, SHIPPED.bounds)
     whole = ada.absorbing(device)
     assert await store.add_entities([whole, device]) == set()
     assert await store.entities([whole.id, device.id, uuid4()]) == {whole.id: whole, device.id: device}
@@ -57,19 +58,19 @@ async def test_entities_are_added_once(store: GraphStore, see: Sightings) -> Non
 
 async def test_a_swap_wins_only_over_the_version_before(store: GraphStore, see: Sightings) -> None:
     ada = see("u1").newborn(ident("u1"))
-    assert not await store.swap(ada.claiming([ident("e1")]))
+    assert not await store.swap(ada.claiming([ident("e1")], 7))
     await store.add_entities([ada])
-    one, two = ada.claiming([ident("e1")]), ada.claiming([ident("e2")])
+    one, two = ada.claiming([ident("e1")], 7), ada.claiming([ident("e2")], 7)
     assert await store.swap(one)
     assert not await store.swap(two)
-    assert await store.swap(one.claiming([ident("e2")]))
-    assert (await store.entities([ada.id]))[ada.id].claims == {ident("u1"), ident("e1"), ident("e2")}
+    assert await store.swap(one.claiming([ident("e2")], 7))
+    assert (await store.entities([ada.id]))[ada.id].claims.keys() == {ident("u1"), ident("e1"), ident("e2")}
 
 
 async def test_only_one_of_many_swaps_at_once_wins(store: GraphStore, see: Sightings) -> None:
     ada = see("u1").newborn(ident("u1"))
     await store.add_entities([ada])
-    won = await asyncio.gather(*(store.swap(ada.claiming([ident(f"d{n}")])) for n in range(10)))
+    won = await asyncio.gather(*(store.swap(ada.claiming([ident(f"d{n}")], 7)) for n in range(10)))
     assert won.count(True) == 1
 
 
@@ -77,8 +78,9 @@ async def test_refusals_keep_the_first_that_was_noted(store: GraphStore, see: Si
     ((_, link),) = see("u1", "d1").links()
     first = Refusal(uuid4(), uuid4(), "user_id:1", link)
     assert await store.add_refusals([first]) == set()
-    assert await store.add_refusals([replace(first, limit="email:5")]) == {link.pair}
-    assert await store.refusals([link.pair, "unknown"]) == {link.pair: first}
+    again, other = replace(first, other=uuid4()), replace(first, limit="email:5")
+    assert await store.add_refusals([again, other]) == {first.key}
+    assert await store.refusals([first.key, other.key, "unknown"]) == {first.key: first, other.key: other}
 
 
 async def test_links_may_be_appended_twice(store: GraphStore, see: Sightings) -> None:

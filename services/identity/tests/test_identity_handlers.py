@@ -139,4 +139,4 @@ async def test_workers_at_once_on_one_store_come_to_one_person(store: GraphStore
     assert len({resolution.profile_id for resolution in again}) == 1
     root = (await store.entities([again[0].profile_id]))[again[0].profile_id]
     assert set(root.absorbed) == merges
-    assert root.claims == {ident("u1"), ident("e1")}
+    assert root.claims.keys() == {ident("u1"), ident("e1"), *(ident(f"d{n}") for n in range(6))}

@@ -10,7 +10,14 @@ from typing import Final
 
 import yaml
 from cdp_contracts.definitions_v1 import Definition
-from cdp_contracts.topics import POLICIES_DEFINED, SEGMENTS_DEFINED, SOURCES_DEFINED, TRACKING_PLANS_DEFINED, Topic
+from cdp_contracts.topics import (
+    IDENTITY_RULES_DEFINED,
+    POLICIES_DEFINED,
+    SEGMENTS_DEFINED,
+    SOURCES_DEFINED,
+    TRACKING_PLANS_DEFINED,
+    Topic,
+)
 from cdp_runtime.codec import encode
 from cdp_runtime.transport import Producer
 from pydantic import ValidationError
@@ -19,6 +26,7 @@ KINDS: Final[dict[str, Topic[Definition]]] = {
     "sources": SOURCES_DEFINED,
     "tracking-plans": TRACKING_PLANS_DEFINED,
     "policies": POLICIES_DEFINED,
+    "identity-rules": IDENTITY_RULES_DEFINED,
     "segments": SEGMENTS_DEFINED,
 }
 

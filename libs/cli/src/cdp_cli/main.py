@@ -43,7 +43,7 @@ TOKEN: Final = typer.Option(envvar="CDP_READ_TOKEN", help="read token", show_def
 
 @app.command()
 def apply(
-    folder: Annotated[Path, typer.Argument(help="holds sources/ tracking-plans/ policies/ segments/")],
+    folder: Annotated[Path, typer.Argument(help="holds a folder a kind, such as sources/ and segments/")],
 ) -> None:
     """Check definitions and write them to their topics; nothing is written if any is bad."""
     try:

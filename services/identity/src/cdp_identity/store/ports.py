@@ -52,15 +52,19 @@ class GraphStore(Protocol):
         ...
 
     async def add_links(self, links: Sequence[Link]) -> None:
-        """Append evidence; a pair is kept with its first event."""
+        """Append evidence, each pair and event once."""
         ...
 
-    async def refusals(self, pairs: Collection[str]) -> dict[str, Refusal]:
-        """What was refused for these pairs of identifiers."""
+    async def refusals(self, keys: Collection[str]) -> dict[str, Refusal]:
+        """What was refused under these keys, each a pair of identifiers and a limit."""
         ...
 
     async def add_refusals(self, refusals: Sequence[Refusal]) -> set[str]:
-        """Note refusals, each pair of identifiers once."""
+        """Note refusals, each pair of identifiers and limit once."""
+        ...
+
+    async def asked(self, pseudonyms: Collection[str], since: int) -> dict[str, int]:
+        """How many other identifiers each was refused to by links after a moment (epoch ms); none: left out."""
         ...
 
     async def ping(self) -> None:
