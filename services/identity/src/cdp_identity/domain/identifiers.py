@@ -13,7 +13,7 @@ from pydantic import JsonValue
 from cdp_identity.domain.rules import SHIPPED, Kind, Rules
 from cdp_identity.domain.values import device_value, email_value, named_value, phone_value
 
-Rule: TypeAlias = Literal["same-event", "alias", "match"]
+Rule: TypeAlias = Literal["same-event", "alias", "match", "do-not-link"]
 Named: TypeAlias = tuple[Kind, JsonValue, Rule]
 
 # Segment's names for the types of `context.externalIds`; any other type is a kind of its own.
@@ -64,6 +64,17 @@ def signs_of(event: EventPermitted, pseudonyms: Pseudonymizer, rules: Rules = SH
         found.setdefault(identifier, Sign(identifier, rule, pseudonyms.former(event.tenant, kind, value)))
     signs = sorted(found.values(), key=lambda sign: rules.priority(sign.identifier.kind))
     return tuple(signs[: rules.per_event]) or (Sign(Identifier("subject", event.subject)),)
+
+
+def pseudonyms_of(tenant: str, kind: Kind, raw: str, pseudonyms: Pseudonymizer) -> tuple[str, ...]:
+    """What a value is called in the graph, now and under former peppers; nothing if it names nobody anyway.
+
+    Written as it is here: ids in another case, and phone numbers without a plus, are other values.
+    """
+    value = phone_value(raw, None) if kind == "phone" else READ.get(kind, named_value)(raw)
+    if value is None:
+        return ()
+    return pseudonyms.of(tenant, kind, value), *pseudonyms.former(tenant, kind, value)
 
 
 def _named_by(event: Event) -> Iterator[Named]:

@@ -13,8 +13,8 @@ from cdp_identity.store.view import View
 async def readable(view: View, sightings: Sequence[Sighting]) -> list[Sighting]:
     """Load all that the sightings name; each with the identifiers by which the graph knows it.
 
-    One that is known under a former pepper alone keeps that pseudonym. One that is blocked names nobody any more;
-    a sighting that is left with none belongs to its subject.
+    One that is known under a former pepper alone keeps that pseudonym. One that is blocked names nobody any more:
+    if it is the strongest, the sighting belongs to the next one, or to its subject, and is evidence of nothing.
     """
     await view.load(identifier for sighting in sightings for identifier in names(sighting))
     if not view.marked and not any(sign.former for sighting in sightings for sign in sighting.signs):
@@ -35,9 +35,9 @@ def names(sighting: Sighting) -> list[Identifier]:
 async def _signs(view: View, sighting: Sighting) -> tuple[Sign, ...]:
     signs = [known(view, sign) for sign in sighting.signs]
     kept = tuple([sign for sign in signs if not await _blocked(view, sign.identifier, sighting.seen_at)])
-    if kept or not sighting.subject:
-        return kept or tuple(signs)
-    return (Sign(Identifier("subject", sighting.subject)),)
+    if kept:
+        return kept if kept[0] == signs[0] else kept[:1]
+    return (Sign(Identifier("subject", sighting.subject)),) if sighting.subject else tuple(signs)
 
 
 def known(view: View, sign: Sign) -> Sign:
