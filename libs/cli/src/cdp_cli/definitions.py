@@ -67,11 +67,13 @@ def files(folder: Path) -> Iterator[Path]:
         yield from (folder / kind).glob("*.yaml")
 
 
-def read(file: Path) -> Loaded:
-    """One file; its folder says what it defines. A field that the definition does not know is a fault."""
-    topic = KINDS[file.parent.name]
+def read(file: Path, topic: Topic[Definition] | None = None) -> Loaded:
+    """One file; its folder says what it defines if nobody does. A field that the definition lacks is a fault."""
+    topic = topic or KINDS[file.parent.name]
     try:
         definition = topic.model.model_validate(yaml.safe_load(file.read_text()), extra="forbid")
+    except OSError as error:
+        raise BadDefinition(f"{file}: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise BadDefinition(f"{file}: not YAML: {error}") from None
     except ValidationError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from cdp_runtime.app import Role, role
 from cdp_runtime.pseudonyms import Pseudonymizer
 
+from cdp_identity.api import build_api
 from cdp_identity.handlers import rules_table, stages
 from cdp_identity.settings import Settings
 from cdp_identity.store import IdentityGraph
@@ -23,6 +24,7 @@ def build_resolver(settings: Settings | None = None) -> Role:
         kafka=settings.kafka,
         stages=stages(graph, pseudonyms, rules),
         tables=[rules],
+        api=build_api(store, pseudonyms),
         resources=[store],
         before=[store.migrate],
     )

@@ -7,6 +7,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from cdp_identity.domain.entities import Entity, Link, Refusal
+from cdp_identity.store.history import History, followed
 from cdp_identity.store.ports import Pointer
 
 K = TypeVar("K")
@@ -76,6 +77,19 @@ class MemoryGraphStore:
         askers = _found(self._askers, pseudonyms)
         counts = {name: sum(at > since for at in by.values()) for name, by in askers.items()}
         return {name: count for name, count in counts.items() if count}
+
+    async def history(self, tenant: str, most: int) -> History:
+        """See GraphStore."""
+        links = sorted((link for link in self.evidence.values() if link.tenant == tenant), key=lambda x: x.seen_at)
+        pointers = {name: p for name, p in self.pointing.items() if p.tenant == tenant}
+        into = {e.id: e.into for e in self.population.values() if e.state == "merged" and e.into}
+        return History(
+            links=links[:most],
+            kinds={name: pointer.identifier.kind for name, pointer in pointers.items()},
+            owners={name: followed(pointer.entity, into) for name, pointer in pointers.items()},
+            refused={(r.link.first, r.link.other) for r in self.refused.values() if r.link.tenant == tenant},
+            whole=len(links) <= most,
+        )
 
     async def ping(self) -> None:
         """See GraphStore."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 from uuid import UUID
 
-from cdp_runtime.mongo import Document, found, mongo_client
+from cdp_runtime.mongo import PIECE, Document, found, mongo_client
 from cdp_runtime.settings import MongoSettings
 from motor.motor_asyncio import AsyncIOMotorCollection
 from pymongo import ASCENDING, UpdateOne
@@ -17,16 +18,18 @@ from cdp_identity.store.documents import (
     entity_document,
     entity_of,
     link_document,
+    link_of,
     pointer_document,
     refusal_document,
     refusal_of,
 )
+from cdp_identity.store.history import History, followed
 from cdp_identity.store.ports import Pointer
 
 DUPLICATE_KEY: Final = 11000
 CONNECTIONS: Final = 8
 ENDS: Final = ("first", "other")
-MOST_ASKERS: Final = 50_000  # more of them in a day than any fan-in asks for
+MOST_ASKERS: Final = 10_000  # of a piece: as many as any fan-in asks for
 
 
 class MongoGraphStore:
@@ -48,6 +51,7 @@ class MongoGraphStore:
         """Create the indexes: which identifiers an entity has, whom one was refused to. Idempotent."""
         keys = [("tenant", ASCENDING), ("entity", ASCENDING)]
         await self._identifiers.create_index(keys, name="tenant_entity")
+        await self._links.create_index([("tenant", ASCENDING), ("seen_at", ASCENDING)], name="tenant_seen_at")
         for end in ENDS:
             await self._refusals.create_index([(f"link.{end}", ASCENDING), ("link.seen_at", ASCENDING)], name=end)
 
@@ -99,15 +103,38 @@ class MongoGraphStore:
         return await _add(self._refusals, map(refusal_document, refusals))
 
     async def asked(self, pseudonyms: Collection[str], since: int) -> dict[str, int]:
-        """See GraphStore."""
+        """See GraphStore. All is asked for at once, in pieces."""
+        names = list(pseudonyms)
+        pieces = [names[start : start + PIECE] for start in range(0, len(names), PIECE)]
+        queries = [(end, other, piece) for end, other in (ENDS, ENDS[::-1]) for piece in pieces]
+        answers = await asyncio.gather(*(self._refused(end, piece, since) for end, _, piece in queries))
         askers: dict[str, set[str]] = {}
-        for end, other in (ENDS, ENDS[::-1]):
-            query = {f"link.{end}": {"$in": list(pseudonyms)}, "link.seen_at": {"$gt": since}}
-            async for document in self._refusals.find(query, {"link.first": 1, "link.other": 1}).limit(
-                MOST_ASKERS
-            ):
-                askers.setdefault(document["link"][end], set()).add(document["link"][other])
+        for (end, other, _), links in zip(queries, answers, strict=True):
+            for link in links:
+                askers.setdefault(link[end], set()).add(link[other])
         return {name: len(by) for name, by in askers.items()}
+
+    async def _refused(self, end: str, names: Sequence[str], since: int) -> list[dict[str, str]]:
+        query = {f"link.{end}": {"$in": list(names)}, "link.seen_at": {"$gt": since}}
+        cursor = self._refusals.find(query, {"link.first": 1, "link.other": 1})
+        return [document["link"] for document in await cursor.to_list(MOST_ASKERS)]
+
+    async def history(self, tenant: str, most: int) -> History:
+        """See GraphStore."""
+        of_tenant = {"tenant": tenant}
+        links = await self._links.find(of_tenant).sort([("seen_at", ASCENDING)]).to_list(most)
+        pointers = await self._identifiers.find(of_tenant, {"kind": 1, "entity": 1}).to_list(2 * most)
+        merged = {"tenant": tenant, "state": "merged"}
+        redirects = await self._entities.find(merged, {"into": 1}).to_list(2 * most)
+        refused = await self._refusals.find(of_tenant, {"link": 1}).to_list(most)
+        into = {UUID(d["_id"]): UUID(d["into"]) for d in redirects}
+        return History(
+            links=[link_of(document) for document in links],
+            kinds={d["_id"]: d["kind"] for d in pointers},
+            owners={d["_id"]: followed(UUID(d["entity"]), into) for d in pointers},
+            refused={(d["link"]["first"], d["link"]["other"]) for d in refused},
+            whole=len(links) < most,
+        )
 
     async def ping(self) -> None:
         """See GraphStore."""

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from cdp_identity.domain.entities import Entity, Link, Refusal
 from cdp_identity.domain.identifiers import Identifier
+from cdp_identity.store.history import History
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,10 @@ class GraphStore(Protocol):
 
     async def asked(self, pseudonyms: Collection[str], since: int) -> dict[str, int]:
         """How many other identifiers each was refused to by links after a moment (epoch ms); none: left out."""
+        ...
+
+    async def history(self, tenant: str, most: int) -> History:
+        """The oldest so many links of a tenant, and what has become of them."""
         ...
 
     async def ping(self) -> None:
