@@ -16,7 +16,7 @@ from pydantic import ValidationError
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*/*.json"))
 FREE = {
     *("properties", "traits", "context", "choices", "basis", "memberships", "value", "threshold"),
-    *("events", "jurisdictions", "strictest", "categories"),
+    *("events", "jurisdictions", "strictest", "categories", "kinds", "sources"),
 }
 every_example = pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 

@@ -14,7 +14,7 @@ import uvloop
 from cdp_devstack.running import running
 from cdp_devstack.servers import Stack
 
-from tests.bench import chain, end_to_end, hops, relay, scale, segments
+from tests.bench import chain, end_to_end, hops, identity, relay, scale, segments
 from tests.bench.report import Row, write
 
 Benchmark: TypeAlias = Callable[[Path], list[Row]]
@@ -47,6 +47,12 @@ def by_size(folder: Path) -> list[Row]:
         return uvloop.run(scale.rows(stack))
 
 
+def graph(folder: Path) -> list[Row]:
+    """In this process, and on a document server of its own."""
+    with Stack.start("local", folder / "identity", only=("mongo",)) as stack:
+        return uvloop.run(identity.rows(stack))
+
+
 def engine(folder: Path) -> list[Row]:
     """In this process."""
     return segments.rows()
@@ -57,6 +63,7 @@ BENCHMARKS: Final[dict[str, Benchmark]] = {
     "end-to-end": through_everything,
     "hops": by_hop,
     "scale": by_size,
+    "identity": graph,
     "segments": engine,
 }
 

@@ -12,6 +12,7 @@ from cdp_contracts.events_v1 import Purpose
 
 PropertyType: TypeAlias = Literal["string", "number", "integer", "boolean", "object", "array", "date-time"]
 Slug: TypeAlias = str
+SharedDevices: TypeAlias = Literal["per_device", "first_owner", "last_authenticated"]
 
 
 class Definition(Contract):
@@ -78,6 +79,52 @@ class PolicyDefined(Definition):
     strictest: dict[Purpose, PurposeRule] = Field(description="for an unknown place")
     categories: dict[str, Purpose] = Field(
         default_factory=dict, description="how senders call a purpose, such as Advertising: marketing"
+    )
+
+
+class IdentifierLimit(Contract):
+    """How many identifiers of a kind one person may have."""
+
+    count: int = Field(ge=1, le=50)
+    days: int | None = Field(default=None, ge=1, le=3650, description="within so many days; null: ever")
+
+
+class IdentifierRule(Contract):
+    """A kind of identifier. What is left open is as shipped."""
+
+    priority: int | None = Field(default=None, ge=1, le=9999, description="the lowest number attributes the event")
+    limit: IdentifierLimit | None = None
+    blocked: tuple[str, ...] = Field(
+        default=(),
+        description="values that stand for nobody, in any case, beside the built-in ones: such as kiosk",
+    )
+
+
+class SourceTrust(Contract):
+    """What a source may say about who is who."""
+
+    asserts: tuple[str, ...] | None = Field(default=None, description="the kinds it may assert; null: all")
+    merges: bool = Field(default=True, description="false: it may add identifiers to persons, and join no two")
+    region: str | None = Field(
+        default=None, pattern="^[A-Z]{2}$", description="ISO 3166: how its phone numbers without a plus are read"
+    )
+
+
+class IdentityRulesDefined(Definition):
+    """By which rules identifiers make persons. A person has one user_id, ever: no rule can change that."""
+
+    kinds: dict[str, IdentifierRule] = Field(
+        default_factory=dict, description="such as email, phone, anonymous_id, external.loyalty"
+    )
+    sources: dict[str, SourceTrust] = Field(default_factory=dict)
+    shared_devices: SharedDevices = Field(
+        default="per_device", description="whose the anonymous events are on a device that several users log in on"
+    )
+    identifiers_per_person: int = Field(default=1000, ge=1, le=1000)
+    merges_per_person: int = Field(default=100, ge=0, le=100)
+    identifiers_per_event: int = Field(default=20, ge=1, le=20)
+    fan_in: int = Field(
+        default=100, ge=2, le=10_000, description="an identifier is blocked when so many ask for it in 24 hours"
     )
 
 

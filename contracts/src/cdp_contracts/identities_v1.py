@@ -30,5 +30,5 @@ class IdentitiesMergeRefused(Message):
 
     profile_id: UUID
     other: UUID
-    limit: str = Field(description="which limit, such as user_id:1")
+    limit: str = Field(description="what forbade it, such as user_id:1, email:5/365d, shared-device or source")
     evidence: Evidence

@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Final, Generic, Literal, TypeVar, cast
 
-from cdp_contracts.definitions_v1 import PolicyDefined, SegmentDefined, SourceDefined, TrackingPlanDefined
+from cdp_contracts.definitions_v1 import (
+    IdentityRulesDefined,
+    PolicyDefined,
+    SegmentDefined,
+    SourceDefined,
+    TrackingPlanDefined,
+)
 from cdp_contracts.envelope import Contract
 from cdp_contracts.events_v1 import (
     EventPermitted,
@@ -145,6 +151,11 @@ POLICIES_DEFINED: Final = Topic(
     description="Which purposes a person must allow, per jurisdiction.", producers=("operators",),
     consumers=("consent-gate",), retention_hours=None, compacted=True,
 )  # fmt: skip
+IDENTITY_RULES_DEFINED: Final = Topic(
+    name="cdp.identity-rules.defined.v1", model=IdentityRulesDefined, key="id", owner="identity", partitions=1,
+    description="By which rules identifiers make persons.", producers=("operators",),
+    consumers=("identity-resolver",), retention_hours=None, compacted=True,
+)  # fmt: skip
 SEGMENTS_DEFINED: Final = Topic(
     name="cdp.segments.defined.v1", model=SegmentDefined, key="id", owner="segments", partitions=1,
     description="The segments and their conditions.", producers=("operators",),
@@ -154,7 +165,7 @@ SEGMENTS_DEFINED: Final = Topic(
 TOPICS: Final[tuple[Topic[Contract], ...]] = (
     EVENTS_RECEIVED, EVENTS_REJECTED, EVENTS_VALIDATED, EVENTS_WITHHELD, EVENTS_PERMITTED, EVENTS_RESOLVED,
     IDENTITIES_MERGED, IDENTITIES_MERGE_REFUSED, PROFILES_UPDATED, MEMBERSHIP_CHANGED,
-    SOURCES_DEFINED, TRACKING_PLANS_DEFINED, POLICIES_DEFINED, SEGMENTS_DEFINED,
+    SOURCES_DEFINED, TRACKING_PLANS_DEFINED, POLICIES_DEFINED, IDENTITY_RULES_DEFINED, SEGMENTS_DEFINED,
 )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from cdp_cli import stages, tail
@@ -15,7 +16,7 @@ from cdp_runtime.transport import Incoming
 from typer.testing import CliRunner
 
 NOON = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
-COMMANDS = ("apply", "halt", "resume", "topics", "tail", "profile", "explain", "dlq", "schemas")
+COMMANDS = ("apply", "halt", "resume", "topics", "tail", "profile", "explain", "dlq", "identity", "schemas")
 
 
 def said(*arguments: str, code: int = 0) -> str:
@@ -93,3 +94,13 @@ def test_which_instances_are_meant() -> None:
         stages.instances([], ["consent-gate"], told)
     assert "name a URL or a --role" in said("halt", code=2)
     assert "http://127.0.0.1:9: ConnectError" in said("resume", "http://127.0.0.1:9", code=2)
+
+
+def test_rules_are_not_tried_out_before_they_are_rules(tmp_path: Path) -> None:
+    rules = tmp_path / "rules.yaml"
+    rules.write_text("tenant: demo\nname: default\nkinds: {email: {limit: {count: 99}}}")
+    assert "kinds/email/limit/count: " in said("identity", "dry-run", str(rules), code=2)
+    assert "No such file" in said("identity", "dry-run", str(tmp_path / "none.yaml"), code=2)
+    rules.write_text("tenant: demo\nname: default")
+    assert "ConnectError" in said("identity", "dry-run", str(rules), "--url", "http://127.0.0.1:9", code=2)
+    assert "CDP_IDENTITY_RESOLVER_URL does not say" in said("identity", "dry-run", str(rules), code=2)

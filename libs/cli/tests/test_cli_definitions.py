@@ -43,6 +43,7 @@ def test_the_definitions_of_this_repository_are_good() -> None:
         "sources",
         "tracking-plans",
         "policies",
+        "identity-rules",
         "segments",
     }
 

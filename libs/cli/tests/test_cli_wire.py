@@ -38,6 +38,7 @@ def cdp(live: Running, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
         "CDP_SEGMENTS_URL": live.url("segments-http"),
         "CDP_READ_TOKEN": READ_TOKEN,
         "CDP_PROFILES_WRITER_URL": live.url("profiles-writer"),
+        "CDP_IDENTITY_RESOLVER_URL": live.url("identity-resolver"),
     }.items():
         monkeypatch.setenv(name, value)
 
@@ -190,3 +191,16 @@ def test_a_role_is_halted_and_resumed_by_command(live: Running, cdp: Callable[..
     finally:
         assert cdp("resume", url) == f"{url}  2 resumed\n"
     eventually(lambda: CliRunner().invoke(app, ["profile", f"anonymous_id={device}"]).exit_code == 0)
+
+
+def test_identity_rules_are_tried_out_on_what_there_is(live: Running, cdp: Callable[..., str]) -> None:
+    device = f"rules-{uuid4().hex[:8]}"
+    with Emitter(live.url("collector-http"), WRITE_KEY) as emitter:
+        emitter.identify(user_id=device, anonymous_id=device, context=ALLOWED)
+    eventually(lambda: CliRunner().invoke(app, ["profile", f"user_id={device}"]).exit_code == 0)
+    rules = str(REPOSITORY / "infra" / "definitions" / "identity-rules" / "default.yaml")
+    report = json.loads(cdp("identity", "dry-run", rules, "--json"))
+    assert report["links"] > 0
+    assert report["persons_then"] >= report["persons_now"] > 0
+    assert "persons who would be several" in cdp("identity", "dry-run", rules)
+    assert "401: " in cdp("identity", "dry-run", rules, "--admin-token", "wrong", code=2)

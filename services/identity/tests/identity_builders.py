@@ -7,17 +7,21 @@ from itertools import count
 from typing import Any, Final
 from uuid import uuid5
 
+from cdp_contracts.definitions_v1 import IdentityRulesDefined
 from cdp_contracts.envelope import NAMESPACE
 from cdp_contracts.events_v1 import Decision, Event, EventPermitted, EventType
 from cdp_identity.domain.facts import Resolution
-from cdp_identity.domain.identifiers import Identifier, Kind, Sign
+from cdp_identity.domain.identifiers import Identifier, Sign
+from cdp_identity.domain.rules import DAY_MS, SHIPPED, Kind, Rules, compile_rules
 from cdp_identity.domain.sightings import Sighting
 from cdp_identity.store import GraphStore, IdentityGraph
 from cdp_runtime.pseudonyms import Pseudonymizer
 
 START: Final = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 PSEUDONYMS: Final = Pseudonymizer(b"a pepper for tests only")
-KINDS: Final[dict[str, Kind]] = {"u": "user_id", "e": "email", "d": "anonymous_id"}
+KINDS: Final[dict[str, Kind]] = {
+    "u": "user_id", "e": "email", "p": "phone", "d": "anonymous_id", "k": "device_id", "x": "external.loyalty",
+}  # fmt: skip
 
 
 def ident(name: str, tenant: str = "acme") -> Identifier:
@@ -27,16 +31,26 @@ def ident(name: str, tenant: str = "acme") -> Identifier:
 
 
 class Sightings:
-    """Builds sightings, each a second after the one before: see("u1", "d1")."""
+    """Builds sightings, each a second after the one before: see("u1", "d1"); or so many days after the start."""
 
-    def __init__(self) -> None:
+    def __init__(self, rules: Rules = SHIPPED) -> None:
         self._numbers = count()
+        self.rules = rules
 
-    def __call__(self, *names: str, tenant: str = "acme") -> Sighting:
+    def __call__(
+        self, *names: str, tenant: str = "acme", source: str = "web", day: float = 0, rules: Rules | None = None
+    ) -> Sighting:
         number = next(self._numbers)
-        seen_at = int(START.timestamp() * 1000) + number * 1000
+        seen_at = int(START.timestamp() * 1000) + number * 1000 + int(day * DAY_MS)
         signs = tuple(Sign(ident(name, tenant)) for name in names)
-        return Sighting(uuid5(NAMESPACE, f"event-{number}"), tenant, "web", seen_at, signs)
+        event = uuid5(NAMESPACE, f"event-{number}")
+        subject = PSEUDONYMS.of(tenant, "subject", names[-1])
+        return Sighting(event, tenant, source, seen_at, signs, rules or self.rules, subject)
+
+
+def ruled(**said: Any) -> Rules:
+    """The rules of a definition that says these things: ruled(shared_devices="first_owner")."""
+    return compile_rules(IdentityRulesDefined.model_validate({"tenant": "acme", "name": "default", **said}))
 
 
 def permitted(number: int = 0, *, type: EventType = "track", tenant: str = "acme", **said: Any) -> EventPermitted:  # noqa: A002

@@ -36,4 +36,5 @@ async def test_migrate_may_run_again_and_beside_itself(mongo_settings: MongoSett
     client: AsyncIOMotorClient[dict[str, object]] = AsyncIOMotorClient(mongo_settings.url.get_secret_value())
     collection = client[f"{mongo_settings.database_prefix}_identity"]["identifiers"]
     assert set(await collection.index_information()) == {"_id_", "tenant_entity"}
+    assert {"first", "other"} <= set(await collection.database["refusals"].index_information())
     client.close()

@@ -15,7 +15,9 @@ from cdp_identity.store.view import PointerCache, View
 from cdp_runtime.failures import Away
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from identity_builders import Sightings, ident, resolve
+from identity_builders import Sightings, ident, resolve, ruled
+
+FIRST_OWNER = ruled(shared_devices="first_owner")
 
 
 @pytest.fixture
@@ -76,7 +78,8 @@ async def test_an_email_brings_devices_together_before_any_login(store: GraphSto
     assert one.profile_id == two.profile_id
 
 
-async def test_a_shared_device_stays_with_its_first_owner(store: GraphStore, see: Sightings) -> None:
+async def test_a_shared_device_stays_with_its_first_owner(store: GraphStore) -> None:
+    see = Sightings(FIRST_OWNER)
     ada, _, bob, tablet = await resolve(store, see("u1", "d1"), see("u2"), see("u2", "d1"), see("d1"))
     assert bob.profile_id != ada.profile_id == tablet.profile_id
     (refusal,) = bob.refusals
@@ -85,8 +88,9 @@ async def test_a_shared_device_stays_with_its_first_owner(store: GraphStore, see
 
 @pytest.mark.parametrize("before", [(), ("d1",)])
 async def test_a_shared_device_stays_with_its_first_owner_also_within_one_batch(
-    store: GraphStore, see: Sightings, before: tuple[str, ...]
+    store: GraphStore, before: tuple[str, ...]
 ) -> None:
+    see = Sightings(FIRST_OWNER)
     (ada,) = await resolve(store, see("u1", "d9"))
     batch = [*map(see, before), see("u1", "d1"), see("u2", "d1"), see("d1")]
     *_, login, bob, tablet = await IdentityGraph(store).resolve(batch)
@@ -112,7 +116,7 @@ async def test_a_refusal_is_told_once_by_the_event_that_came_first(store: GraphS
 async def test_an_address_beyond_the_limit_stays_apart(store: GraphStore, see: Sightings) -> None:
     logins = [see("u1", f"e{n}") for n in range(6)]
     *_, over = await resolve(store, *logins)
-    assert [refusal.limit for refusal in over.refusals] == ["email:5"]
+    assert [refusal.limit for refusal in over.refusals] == ["email:5/365d"]
     (lonely,) = await resolve(store, see("e5"))
     assert lonely.profile_id != over.profile_id
 

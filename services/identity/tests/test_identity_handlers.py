@@ -8,15 +8,17 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from cdp_contracts.definitions_v1 import IdentifierRule, IdentityRulesDefined
 from cdp_contracts.envelope import derived_id
 from cdp_contracts.topics import (
     EVENTS_PERMITTED,
     EVENTS_RESOLVED,
     IDENTITIES_MERGE_REFUSED,
     IDENTITIES_MERGED,
+    IDENTITY_RULES_DEFINED,
     Topic,
 )
-from cdp_identity.handlers import stages
+from cdp_identity.handlers import rules_table, stages
 from cdp_identity.store import GraphStore, IdentityGraph, MemoryGraphStore
 from cdp_testkit import Action, Crash, LocalBus
 from identity_builders import PSEUDONYMS, Sightings, ident, permitted
@@ -123,6 +125,21 @@ async def test_a_crash_between_two_messages_loses_and_changes_no_fact(
     assert told(bus, FACTS[1:]) == told(smooth, FACTS[1:])
 
 
+async def test_rules_are_in_force_from_their_effective_at_on() -> None:
+    bus, rules = LocalBus(), rules_table()
+    bus.attach("identity-resolver", stages(IdentityGraph(MemoryGraphStore()), PSEUDONYMS, rules), [rules])
+    visits = [permitted(n, anonymous_id="phone", user_id=f"user-{n}") for n in (0, 1, 10, 11)]
+    defined = IdentityRulesDefined(
+        tenant="acme", name="default", version=2, effective_at=visits[2].received_at,
+        kinds={"anonymous_id": IdentifierRule(blocked=("phone",))},
+    )  # fmt: skip
+    await bus.publish(IDENTITY_RULES_DEFINED, IdentityRulesDefined(tenant="acme", name="default"))
+    await bus.publish(IDENTITY_RULES_DEFINED, defined)
+    await bus.publish(EVENTS_PERMITTED, *visits)
+    await bus.drain()
+    assert [m.message_id for m in bus.messages(IDENTITIES_MERGE_REFUSED)] == ["message-1"]
+
+
 async def test_workers_at_once_on_one_store_come_to_one_person(store: GraphStore) -> None:
     """The same logins in six orders, at once: whoever wins each race, nothing is lost and all is told."""
     see, dice = Sightings(), random.Random(7)
@@ -139,4 +156,4 @@ async def test_workers_at_once_on_one_store_come_to_one_person(store: GraphStore
     assert len({resolution.profile_id for resolution in again}) == 1
     root = (await store.entities([again[0].profile_id]))[again[0].profile_id]
     assert set(root.absorbed) == merges
-    assert root.claims == {ident("u1"), ident("e1")}
+    assert root.claims.keys() == {ident("u1"), ident("e1"), *(ident(f"d{n}") for n in range(6))}

@@ -7,14 +7,13 @@ sighting that is handled alone must do what the union-find says, and a schedule 
 from __future__ import annotations
 
 import random
-from collections import Counter
 from collections.abc import Coroutine
 from itertools import count
 from typing import Any, Final
 from uuid import UUID
 
 import pytest
-from cdp_identity.domain.entities import LIMITS, Merge
+from cdp_identity.domain.entities import Merge, pair_of
 from cdp_identity.domain.facts import Resolution
 from cdp_identity.domain.identifiers import Identifier, Sign
 from cdp_identity.domain.sightings import Sighting
@@ -25,8 +24,9 @@ from cdp_runtime.failures import Conflict
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
-from identity_builders import Sightings
-from identity_simulator import Partition, SwitchingStore, World, check, finish, root_of
+from identity_builders import Sightings, ruled
+from identity_checks import check, root_of
+from identity_simulator import Partition, SwitchingStore, World, finish
 from test_identity_simulation import NoRollBack, Unordered
 
 WORKERS = st.integers(0, 2)
@@ -48,7 +48,7 @@ class IdentityMachine(RuleBasedStateMachine):
         self.unfinished: list[list[Sighting]] = []
         self.versions: dict[UUID, tuple[int, str]] = {}
         self.merges: set[Merge] = set()
-        self.see = Sightings()
+        self.see = Sightings(ruled(shared_devices="first_owner"))
 
     @rule(worker=WORKERS, batch=st.lists(NAMES, min_size=1, max_size=3))
     def begin(self, worker: int, batch: list[tuple[str, ...]]) -> None:
@@ -86,7 +86,8 @@ class IdentityMachine(RuleBasedStateMachine):
     def settle_then_see_one_alone(self, worker: int, names: tuple[str, ...]) -> None:
         self._settle()
         sighting = self.see(*names)
-        expected = joined(self._groups(), set(self.store.refused), sighting)
+        refused = {refusal.link.pair for refusal in self.store.refused.values()}
+        expected = joined(self._groups(), refused, sighting)
         self.world.told[sighting.event] = finish(self.graphs[worker].resolve([sighting]))
         self.world.partitions[0].events.append(sighting)
         assert self._groups() == expected
@@ -94,8 +95,7 @@ class IdentityMachine(RuleBasedStateMachine):
     @invariant()
     def nobody_has_two_user_ids(self) -> None:
         for entity in self.store.population.values():
-            held = Counter(identifier.kind for identifier in entity.claims)
-            assert all(held[kind] <= most for kind, most in LIMITS.items())
+            assert len(entity.users) <= 1
 
     @invariant()
     def nothing_is_undone(self) -> None:
@@ -170,7 +170,7 @@ def joined(groups: set[frozenset[str]], refused: set[str], sighting: Sighting) -
     first = sighting.first.pseudonym
     for identifier in sighting.identifiers[1:]:
         both = found[first] | found[identifier.pseudonym]
-        if sighting.pair(identifier) not in refused and len(both & USERS) < 2:
+        if pair_of(first, identifier.pseudonym) not in refused and len(both & USERS) < 2:
             found.update(dict.fromkeys(both, both))
     return set(found.values())
 

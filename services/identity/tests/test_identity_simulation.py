@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Final
+from dataclasses import replace
+from typing import Any, Final
 from uuid import UUID
 
 import pytest
-from cdp_identity.domain.entities import Link, Refusal
+from cdp_identity.domain.entities import Entity, Link, Refusal
 from cdp_identity.domain.identifiers import Identifier
+from cdp_identity.domain.rules import SHIPPED, Bounds, Limit
+from cdp_identity.domain.sightings import Sighting
 from cdp_identity.store import Pointer
 from cdp_identity.store import graph as graph_module
 from cdp_identity.store.unions import Rounds, Unions
 from cdp_runtime.failures import Conflict
-from identity_simulator import check, random_world, run
+from identity_checks import check
+from identity_simulator import random_world, run
 
 SCHEDULES: Final = 2000
 PARTS: Final = 4
@@ -39,17 +43,17 @@ def test_random_schedules_with_crashes_and_two_workers_on_one_partition(part: in
 class NoFreeze(Unions):
     """Absorbs a loser that others may still be adding to."""
 
-    async def join(self, home: UUID, other: UUID, link: Link) -> Refusal | None:
+    async def join(self, home: UUID, other: UUID, link: Link, bounds: Bounds) -> Refusal | None:
         rounds = Rounds()
         while True:
             rounds.take()
             one, two = await self.settled(home), await self.settled(other)
             if one.id == two.id:
                 return None
-            if limit := one.limit_against(two):
-                return Refusal(one.id, two.id, limit, link)
+            if bars := one.bars(two, link, bounds):
+                return Refusal(one.id, two.id, bars[0], link)
             winner, loser = sorted((one, two), key=lambda entity: entity.age)
-            frozen = loser.frozen(winner.id, link)
+            frozen = loser.frozen(winner.id, link, bounds)
             if await self.view.swap(winner.absorbing(frozen)):
                 while not await self.view.swap((await self.view.entity(loser.id)).merged(winner.id)):
                     pass
@@ -58,16 +62,16 @@ class NoFreeze(Unions):
 class Unordered(Unions):
     """Lets whoever comes first survive, instead of the oldest."""
 
-    async def join(self, home: UUID, other: UUID, link: Link) -> Refusal | None:
+    async def join(self, home: UUID, other: UUID, link: Link, bounds: Bounds) -> Refusal | None:
         rounds = Rounds()
         while True:
             rounds.take()
             one, two = await self.settled(home), await self.settled(other)
             if one.id == two.id:
                 return None
-            if limit := one.limit_against(two):
-                return Refusal(one.id, two.id, limit, link)
-            if await self.view.swap(two.frozen(one.id, link)):
+            if bars := one.bars(two, link, bounds):
+                return Refusal(one.id, two.id, bars[0], link)
+            if await self.view.swap(two.frozen(one.id, link, bounds)):
                 await self.finish(two.id)
 
 
@@ -93,24 +97,103 @@ class NoRollBack(Unions):
 class AttachFirst(Unions):
     """Points a new identifier at an entity that has not claimed it."""
 
-    async def attach(self, to: UUID, identifier: Identifier, tenant: str) -> str | None:
+    async def attach(self, to: UUID, identifier: Identifier, sighting: Sighting, via: str) -> bool:
         entity = await self.settled(to)
-        if limit := entity.limit_against_new([identifier]):
-            return limit
-        await self.view.point([Pointer(identifier, tenant, entity.id)])
+        if entity.bars_new([identifier], sighting.bounds, sighting.seen_at, via):
+            return True
+        await self.view.point([Pointer(identifier, sighting.tenant, entity.id)])
         rounds = Rounds()
         while True:
             rounds.take()
             entity = await self.settled(to)
-            if await self.view.swap(entity.claiming([identifier])):
-                return None
+            if await self.view.swap(entity.claiming([identifier], sighting.seen_at)):
+                return False
 
 
-@pytest.mark.parametrize("mutant", [NoFreeze, Unordered, NoRollBack, AttachFirst])
+class OwnRules(Unions):
+    """Finishes what another began by the rules it knows itself."""
+
+    async def finish(self, entity_id: UUID) -> None:
+        loser = await self.view.entity(entity_id)
+        self.view._entities[entity_id] = replace(loser, bounds=SHIPPED.bounds)
+        await super().finish(entity_id)
+
+
+class NeverShared(Unions):
+    """Leaves a device that two users log in on with the first."""
+
+    async def share(self, sighting: Sighting, identifier: Identifier) -> None:
+        pass
+
+
+class BlindAttach(Unions):
+    """Adds newcomers to whoever once owned a shared device."""
+
+    async def attach(self, to: UUID, identifier: Identifier, sighting: Sighting, via: str) -> bool:
+        return await super().attach(to, identifier, sighting, "")
+
+
+class Unlimited(Unions):
+    """Adds newcomers without asking whether the person may have them."""
+
+    async def attach(self, to: UUID, identifier: Identifier, sighting: Sighting, via: str) -> bool:
+        free = replace(
+            sighting, rules=replace(sighting.rules, bounds=replace(FREE, shares=sighting.bounds.shares))
+        )
+        return await super().attach(to, identifier, free, via)
+
+
+class NoQuarantine(Unions):
+    """Blocks nobody."""
+
+    async def block(self, identifier: Identifier, at: int) -> bool:
+        return True
+
+
+FREE = replace(SHIPPED.bounds, limits={"user_id": Limit(1)}, others=Limit(50), identifiers=10**6)
+MUTANTS = [
+    NoFreeze,
+    Unordered,
+    NoRollBack,
+    AttachFirst,
+    OwnRules,
+    NeverShared,
+    BlindAttach,
+    Unlimited,
+    NoQuarantine,
+]
+
+
+@pytest.mark.parametrize("mutant", MUTANTS)
 def test_the_simulation_finds_a_protocol_with_a_step_left_out(
     mutant: type[Unions], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(graph_module, "Unions", mutant)
+    for seed in range(SCHEDULES):
+        world = random_world(seed)
+        try:
+            run(world, crashes=seed % 2 == 0)
+            check(world)
+        except (AssertionError, Conflict, RecursionError):
+            return
+    pytest.fail("the mutant survived")
+
+
+def forgets(name: str) -> Any:
+    """An absorbing that leaves something of the loser behind."""
+    whole = Entity.absorbing
+
+    def absorbing(self: Entity, loser: Entity) -> Entity:
+        return replace(whole(self, loser), **{name: getattr(self, name)})
+
+    return absorbing
+
+
+@pytest.mark.parametrize("left_behind", ["claims", "marks", "size"])
+def test_the_simulation_notices_what_a_merge_leaves_behind(
+    left_behind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Entity, "absorbing", forgets(left_behind))
     for seed in range(SCHEDULES):
         world = random_world(seed)
         try:

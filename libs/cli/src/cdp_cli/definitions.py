@@ -10,7 +10,14 @@ from typing import Final
 
 import yaml
 from cdp_contracts.definitions_v1 import Definition
-from cdp_contracts.topics import POLICIES_DEFINED, SEGMENTS_DEFINED, SOURCES_DEFINED, TRACKING_PLANS_DEFINED, Topic
+from cdp_contracts.topics import (
+    IDENTITY_RULES_DEFINED,
+    POLICIES_DEFINED,
+    SEGMENTS_DEFINED,
+    SOURCES_DEFINED,
+    TRACKING_PLANS_DEFINED,
+    Topic,
+)
 from cdp_runtime.codec import encode
 from cdp_runtime.transport import Producer
 from pydantic import ValidationError
@@ -19,6 +26,7 @@ KINDS: Final[dict[str, Topic[Definition]]] = {
     "sources": SOURCES_DEFINED,
     "tracking-plans": TRACKING_PLANS_DEFINED,
     "policies": POLICIES_DEFINED,
+    "identity-rules": IDENTITY_RULES_DEFINED,
     "segments": SEGMENTS_DEFINED,
 }
 
@@ -59,11 +67,13 @@ def files(folder: Path) -> Iterator[Path]:
         yield from (folder / kind).glob("*.yaml")
 
 
-def read(file: Path) -> Loaded:
-    """One file; its folder says what it defines. A field that the definition does not know is a fault."""
-    topic = KINDS[file.parent.name]
+def read(file: Path, topic: Topic[Definition] | None = None) -> Loaded:
+    """One file; its folder says what it defines if nobody does. A field that the definition lacks is a fault."""
+    topic = topic or KINDS[file.parent.name]
     try:
         definition = topic.model.model_validate(yaml.safe_load(file.read_text()), extra="forbid")
+    except OSError as error:
+        raise BadDefinition(f"{file}: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise BadDefinition(f"{file}: not YAML: {error}") from None
     except ValidationError as error:

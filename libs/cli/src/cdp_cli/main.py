@@ -19,13 +19,14 @@ from cdp_runtime.kafka_client import KafkaProducer, fault_of
 from cdp_runtime.settings import KafkaSettings
 from pydantic import ValidationError
 
-from cdp_cli import definitions, dlq, stages, tail, topics
+from cdp_cli import definitions, dlq, identity, stages, tail, topics
 from cdp_cli.conservation import as_objects, ledger, table
 from cdp_cli.console import fail
 from cdp_cli.receipt import lines
 
 app: Final = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 app.add_typer(dlq.app, name="dlq")
+app.add_typer(identity.app, name="identity")
 topics_app: Final = typer.Typer(no_args_is_help=True, help="Compare the broker's topics with the registry.")
 app.add_typer(topics_app, name="topics")
 schemas_app: Final = typer.Typer(no_args_is_help=True, help="The contracts' JSON Schemas.")
@@ -43,7 +44,7 @@ TOKEN: Final = typer.Option(envvar="CDP_READ_TOKEN", help="read token", show_def
 
 @app.command()
 def apply(
-    folder: Annotated[Path, typer.Argument(help="holds sources/ tracking-plans/ policies/ segments/")],
+    folder: Annotated[Path, typer.Argument(help="holds a folder a kind, such as sources/ and segments/")],
 ) -> None:
     """Check definitions and write them to their topics; nothing is written if any is bad."""
     try:

@@ -73,7 +73,7 @@ async def apply_definitions(kafka: KafkaSettings) -> None:
         await definitions.apply(loaded, producer)
     finally:
         await producer.close()
-    say(f"{len(loaded)} definitions applied: sources, tracking plans, policies, segments")
+    say(f"{len(loaded)} definitions applied: sources, tracking plans, policies, identity rules, segments")
 
 
 def say(what: str) -> None:

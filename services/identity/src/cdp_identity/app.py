@@ -5,7 +5,8 @@ from __future__ import annotations
 from cdp_runtime.app import Role, role
 from cdp_runtime.pseudonyms import Pseudonymizer
 
-from cdp_identity.handlers import stages
+from cdp_identity.api import build_api
+from cdp_identity.handlers import rules_table, stages
 from cdp_identity.settings import Settings
 from cdp_identity.store import IdentityGraph
 from cdp_identity.store.mongo import MongoGraphStore
@@ -14,13 +15,23 @@ from cdp_identity.store.mongo import MongoGraphStore
 def build_resolver(settings: Settings | None = None) -> Role:
     """The role `identity-resolver`: whose is each event?"""
     settings = settings or Settings()
-    store = MongoGraphStore(settings.mongo)
+    pseudonyms = pseudonymizer(settings)
+    store = MongoGraphStore(settings.mongo, pepper=pseudonyms.version)
     graph = IdentityGraph(store, settings.cache_size)
-    pseudonyms = Pseudonymizer(settings.privacy.pepper.get_secret_value().encode())
+    rules = rules_table()
     return role(
         "identity-resolver",
         kafka=settings.kafka,
-        stages=stages(graph, pseudonyms),
+        stages=stages(graph, pseudonyms, rules),
+        tables=[rules],
+        api=build_api(store, pseudonyms),
         resources=[store],
         before=[store.migrate],
     )
+
+
+def pseudonymizer(settings: Settings) -> Pseudonymizer:
+    """What hashes identifiers: under the pepper, and to look them up under those before it."""
+    secrets = (settings.privacy.pepper, *settings.former_peppers)
+    pepper, *former = (secret.get_secret_value().encode() for secret in secrets)
+    return Pseudonymizer(pepper, former)

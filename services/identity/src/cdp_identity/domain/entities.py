@@ -1,25 +1,25 @@
 """Entities, the persons of the graph, and every state they can take. Each change raises `ver` by one.
 
-An entity only ever grows until it is merged: what broke a limit once breaks it for ever. The union
-protocol relies on that.
+An entity only ever grows until it is merged: what a link broke once it breaks for ever. The union protocol relies
+on that.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal, TypeAlias
 from uuid import UUID
 
-from cdp_identity.domain.identifiers import Identifier, Kind, Rule
+from cdp_identity.domain.identifiers import Identifier, Rule
+from cdp_identity.domain.marks import Mark, joined
+from cdp_identity.domain.rules import SUBJECT, USER, Bounds
 
 State: TypeAlias = Literal["active", "merging", "merged"]
+Claims: TypeAlias = Mapping[Identifier, int]
 
-# Constants and no settings: workers that disagreed about a limit could undo each other's merges.
-LIMITS: Final[dict[Kind, int]] = {"user_id": 1, "email": 5}
-MAX_IDENTIFIERS: Final = 1000
-MAX_MERGES: Final = 100
+KEPT_CLAIMS: Final = 51  # a kind: one more than the highest limit that a rule may set
 
 
 def pair_of(first: str, other: str) -> str:
@@ -29,7 +29,10 @@ def pair_of(first: str, other: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Why two identifiers are taken for one person, and the event that said so. `seen_at` in epoch ms."""
+    """Why two identifiers are taken for one person, and the event that said so. `seen_at` in epoch ms.
+
+    `rules` is the version of the rules that it was decided by; `by` who decided a match.
+    """
 
     tenant: str
     event: UUID
@@ -38,11 +41,18 @@ class Link:
     other: str
     source: str
     seen_at: int
+    rules: int = 1
+    by: str = ""
 
     @property
     def pair(self) -> str:
         """The two identifiers as one key."""
         return pair_of(self.first, self.other)
+
+    @property
+    def key(self) -> str:
+        """What makes it one piece of evidence: a pair that was refused may be linked by another event."""
+        return f"{self.pair}/{self.event}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +73,25 @@ class Refusal:
     limit: str
     link: Link
 
+    @property
+    def key(self) -> str:
+        """What is told once: a pair and a limit."""
+        return refusal_key(self.link, self.limit)
+
+
+def refusal_key(link: Link, limit: str) -> str:
+    """The key of what is told once."""
+    return f"{link.pair}/{limit}"
+
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """A person. `claims` are its identifiers of limited kinds; `size` counts all, and never too few.
+    """A person. `claims` are its identifiers and when (epoch ms) it took each, the newest of each kind; `size`
+    counts all, and never too few. `marks` are those of its identifiers that are shared or blocked; `vetoes` say
+    with whom it must never be one.
 
-    `absorbed` holds every merge below it, its own and those of the entities it absorbed.
+    `absorbed` holds every merge below it, its own and those of the entities it absorbed. `bounds` are what it was
+    frozen by: whoever finishes the union decides by them.
     """
 
     id: UUID
@@ -78,7 +101,10 @@ class Entity:
     state: State = "active"
     into: UUID | None = None
     link: Link | None = None
-    claims: frozenset[Identifier] = frozenset()
+    bounds: Bounds | None = None
+    claims: Claims = field(default_factory=dict)
+    marks: Mapping[str, Mark] = field(default_factory=dict)
+    vetoes: frozenset[str] = frozenset()
     size: int = 0
     absorbed: tuple[Merge, ...] = ()
 
@@ -86,6 +112,11 @@ class Entity:
     def age(self) -> tuple[int, UUID]:
         """The one fixed order in which entities survive: the oldest first. It makes cycles impossible."""
         return self.born, self.id
+
+    @property
+    def users(self) -> frozenset[Identifier]:
+        """Its user_id, as a set of none or one."""
+        return frozenset(identifier for identifier in self.claims if identifier.kind == USER)
 
     def has_absorbed(self, ids: Iterable[UUID]) -> bool:
         """Whether all of these became part of it."""
@@ -95,28 +126,49 @@ class Entity:
         """The merges that an event brought about."""
         return tuple(merge for merge in self.absorbed if merge.link.event == event)
 
-    def limit_against(self, other: Entity) -> str | None:
-        """The limit that the two would break as one, such as user_id:1; None if they may merge."""
+    def bars(self, other: Entity, link: Link, bounds: Bounds) -> tuple[str, ...]:
+        """All that forbids a link to make the two one, the first to be told first; empty if they may merge."""
         merges = len(self.absorbed) + len(other.absorbed) + 1
-        return broken_limit(self.claims | other.claims, self.size + other.size, merges)
+        broken = broken_limits(
+            together(self.claims, other.claims), self.size + other.size, merges, bounds, link.seen_at
+        )
+        marks = [m for e in (self, other) if e.marks for i in (link.first, link.other) if (m := e.marks.get(i))]
+        return (
+            *broken,
+            *(("do-not-link",) if any(opposite(veto) in other.vetoes for veto in self.vetoes) else ()),
+            *(("blocked",) if any(mark.state == "blocked" for mark in marks) else ()),
+            *(("shared-device",) if bounds.shares and any(mark.state == "shared" for mark in marks) else ()),
+            *(("source",) if bounds.only_attaches else ()),
+        )
 
-    def limit_against_new(self, identifiers: Collection[Identifier]) -> str | None:
-        """The limit that it would break with these identifiers added; None if it may have them."""
-        claims = self.claims.union(limited(identifiers))
-        return broken_limit(claims, self.size + len(identifiers), len(self.absorbed))
+    def bars_new(self, identifiers: Collection[Identifier], bounds: Bounds, at: int, via: str = "") -> bool:
+        """Whether it must not have these added, which came with an identifier of its own (`via`)."""
+        mark = self.marks.get(via)
+        if mark and (mark.state == "blocked" or bounds.shares):
+            return True
+        claims = together(self.claims, claimed(identifiers, at))
+        return bool(broken_limits(claims, self.size + len(identifiers), len(self.absorbed), bounds, at))
 
-    def claiming(self, identifiers: Collection[Identifier]) -> Entity:
+    def claiming(self, identifiers: Collection[Identifier], at: int) -> Entity:
         """It, with these identifiers added. They are to point to it only after this is stored."""
-        claims = self.claims.union(limited(identifiers))
+        claims = together(self.claims, claimed(identifiers, at))
         return replace(self, ver=self.ver + 1, claims=claims, size=self.size + len(identifiers))
 
-    def frozen(self, into: UUID, link: Link) -> Entity:
+    def marked(self, pseudonym: str, mark: Mark) -> Entity:
+        """It, with one of its identifiers marked."""
+        return replace(self, ver=self.ver + 1, marks=joined(self.marks, {pseudonym: mark}))
+
+    def vetoing(self, veto: str) -> Entity:
+        """It, never to be one with whoever has the opposite veto."""
+        return replace(self, ver=self.ver + 1, vetoes=self.vetoes | {veto})
+
+    def frozen(self, into: UUID, link: Link, bounds: Bounds) -> Entity:
         """It, on its way into another: nothing can be added to it any more."""
-        return replace(self, ver=self.ver + 1, state="merging", into=into, link=link)
+        return replace(self, ver=self.ver + 1, state="merging", into=into, link=link, bounds=bounds)
 
     def thawed(self) -> Entity:
         """It, when the other has meanwhile become one that it must not be part of."""
-        return replace(self, ver=self.ver + 1, state="active", into=None, link=None)
+        return replace(self, ver=self.ver + 1, state="active", into=None, link=None, bounds=None)
 
     def absorbing(self, loser: Entity) -> Entity:
         """It, with all that a frozen entity holds. From here on the merge is a fact."""
@@ -126,27 +178,56 @@ class Entity:
         return replace(
             self,
             ver=self.ver + 1,
-            claims=self.claims | loser.claims,
+            claims=together(self.claims, loser.claims),
+            marks=joined(self.marks, loser.marks),
+            vetoes=self.vetoes | loser.vetoes,
             size=self.size + loser.size,
             absorbed=(*self.absorbed, *loser.absorbed, merge),
         )
 
     def merged(self, into: UUID) -> Entity:
         """It, as a redirect, which stays for ever."""
-        return replace(self, ver=self.ver + 1, state="merged", into=into)
+        return replace(self, ver=self.ver + 1, state="merged", into=into, bounds=None)
 
 
-def limited(identifiers: Iterable[Identifier]) -> frozenset[Identifier]:
-    """Those of a kind that a person may have only so many of."""
-    return frozenset(identifier for identifier in identifiers if identifier.kind in LIMITS)
+def opposite(veto: str) -> str:
+    """The other side of a veto."""
+    return veto[:-1] + ("-" if veto.endswith("+") else "+")
 
 
-def broken_limit(claims: frozenset[Identifier], size: int, merges: int) -> str | None:
-    """The first limit broken, as kind:number; None if none is."""
-    held = Counter(identifier.kind for identifier in claims)
-    for kind, most in LIMITS.items():
-        if held[kind] > most:
-            return f"{kind}:{most}"
-    if size > MAX_IDENTIFIERS:
-        return f"identifiers:{MAX_IDENTIFIERS}"
-    return f"merges:{MAX_MERGES}" if merges > MAX_MERGES else None
+def claimed(identifiers: Iterable[Identifier], at: int) -> Claims:
+    """These, as claims of that moment. A subject is nobody's claim: it stands for one device alone."""
+    return {identifier: at for identifier in identifiers if identifier.kind != SUBJECT}
+
+
+def together(claims: Claims, more: Claims) -> Claims:
+    """Both, each identifier with its later time; of each kind the newest, one more than any limit allows."""
+    if not more:
+        return claims
+    all_ = dict(claims)
+    for identifier, at in more.items():
+        all_[identifier] = max(at, all_.get(identifier, at))
+    if len(all_) <= KEPT_CLAIMS:
+        return all_
+    kept: Counter[str] = Counter()
+    newest: dict[Identifier, int] = {}
+    for identifier in sorted(all_, key=lambda i: (all_[i], i), reverse=True):
+        kept[identifier.kind] += 1
+        if kept[identifier.kind] <= KEPT_CLAIMS:
+            newest[identifier] = all_[identifier]
+    return newest
+
+
+def broken_limits(claims: Claims, size: int, merges: int, bounds: Bounds, at: int) -> tuple[str, ...]:
+    """The names of the limits that a person would break as of a moment, by kind, then the caps.
+
+    What a claim after that moment is counted too: a late event must not have what a punctual one had not.
+    """
+    held = Counter(i.kind for i, since in claims.items() if since > bounds.limit(i.kind).since(at))
+    over = [kind for kind, number in held.items() if number > bounds.limit(kind).count]
+    broken = [bounds.limit(kind).called(kind) for kind in sorted(over, key=lambda kind: (kind != USER, kind))]
+    if size > bounds.identifiers:
+        broken.append(f"identifiers:{bounds.identifiers}")
+    if merges > bounds.merges:
+        broken.append(f"merges:{bounds.merges}")
+    return tuple(broken)

@@ -10,16 +10,21 @@ from cdp_contracts.events_v1 import EventPermitted, EventResolved
 from cdp_contracts.identities_v1 import Evidence, IdentitiesMerged, IdentitiesMergeRefused
 
 from cdp_identity.domain.entities import Link, Merge, Refusal
+from cdp_identity.domain.identifiers import Identifier
 
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """Whose an event is now, by which identifier, and what became of the graph because of it."""
+    """Whose an event is now, by which identifier, and what became of the graph because of it.
+
+    `blocked` are identifiers that it was the last straw for.
+    """
 
     profile_id: UUID
     part: str
     merges: tuple[Merge, ...] = ()
     refusals: tuple[Refusal, ...] = ()
+    blocked: tuple[Identifier, ...] = ()
 
 
 def facts(event: EventPermitted, resolution: Resolution) -> list[Message]:
@@ -58,10 +63,10 @@ def merged(event: EventPermitted, merge: Merge) -> IdentitiesMerged:
 
 
 def refused(event: EventPermitted, refusal: Refusal) -> IdentitiesMergeRefused:
-    """A refusal, known by the two identifiers: told once, by the event that came first."""
+    """A refusal, known by the two identifiers and the limit: told once, by the event that came first."""
     return IdentitiesMergeRefused(
         tenant=event.tenant,
-        id=derived_id(refusal.link.pair, "merge-refused"),
+        id=derived_id(refusal.key, "merge-refused"),
         message_id=event.message_id,
         occurred_at=event.occurred_at,
         received_at=event.received_at,

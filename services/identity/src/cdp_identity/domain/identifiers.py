@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Iterator
-from hashlib import sha256
-from typing import Final, Literal, NamedTuple, TypeAlias
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
-from cdp_contracts.events_v1 import EventPermitted
+from cdp_contracts.events_v1 import Event, EventPermitted
 from cdp_runtime.pseudonyms import Pseudonymizer
 from pydantic import JsonValue
 
-from cdp_identity.domain.placeholders import HASHES, is_placeholder, is_placeholder_address
+from cdp_identity.domain.rules import SHIPPED, Kind, Rules
+from cdp_identity.domain.values import device_value, email_value, named_value, phone_value
 
-Kind: TypeAlias = Literal["user_id", "email", "anonymous_id", "subject"]
-Rule: TypeAlias = Literal["same-event", "alias"]
+Rule: TypeAlias = Literal["same-event", "alias", "match", "do-not-link"]
+Named: TypeAlias = tuple[Kind, JsonValue, Rule]
 
-SHA256_HEX: Final = re.compile(r"[0-9a-f]{64}")
-ADDRESS: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
+# Segment's names for the types of `context.externalIds`; any other type is a kind of its own.
+EXTERNAL_KINDS: Final[Mapping[str, Kind]] = {
+    "user_id": "user_id", "email": "email", "phone": "phone", "anonymous_id": "anonymous_id",
+    "cross_domain_id": "cross_domain_id", "android.id": "device_id", "ios.id": "device_id",
+    "android.idfa": "advertising_id", "ios.idfa": "advertising_id", "ga_client_id": "cookie", "cookie": "cookie",
+}  # fmt: skip
+READ: Final[Mapping[Kind, Callable[[JsonValue], str | None]]] = {
+    "email": email_value, "device_id": device_value, "advertising_id": device_value,
+}  # fmt: skip
+MOST_EXTERNAL: Final = 1000
+EXTERNAL_TYPE: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
 class Identifier(NamedTuple):
@@ -29,53 +37,80 @@ class Identifier(NamedTuple):
 
 
 class Sign(NamedTuple):
-    """An identifier on an event, and why it is taken for the same person as the first one."""
+    """An identifier on an event, and why it is taken for the same person as the first one.
+
+    `former`: its pseudonyms under peppers that are no longer written with.
+    """
 
     identifier: Identifier
     rule: Rule = "same-event"
+    former: tuple[str, ...] = ()
 
 
-def signs_of(event: EventPermitted, pseudonyms: Pseudonymizer) -> tuple[Sign, ...]:
-    """The identifiers of an event, each once, by priority: user_id, e-mail, anonymous_id, alias's previous_id.
+def signs_of(event: EventPermitted, pseudonyms: Pseudonymizer, rules: Rules = SHIPPED) -> tuple[Sign, ...]:
+    """The identifiers of an event that its source may assert, each once, by priority, and no more than the cap.
 
     Placeholders are left out. An event left with none is known by its subject: one entity a device.
     """
     found: dict[Identifier, Sign] = {}
-    for kind, value, rule in _values_of(event):
+    trust = rules.trust(event.source)
+    for kind, raw, rule in _named_by(event.event):
+        if not trust.may_assert(kind):
+            continue
+        value = phone_value(raw, trust.region) if kind == "phone" else READ.get(kind, named_value)(raw)
+        if value is None or rules.blocks(kind, raw, value):
+            continue
         identifier = Identifier(kind, pseudonyms.of(event.tenant, kind, value))
-        found.setdefault(identifier, Sign(identifier, rule))
-    return tuple(found.values()) or (Sign(Identifier("subject", event.subject)),)
+        found.setdefault(identifier, Sign(identifier, rule, pseudonyms.former(event.tenant, kind, value)))
+    signs = sorted(found.values(), key=lambda sign: rules.priority(sign.identifier.kind))
+    return tuple(signs[: rules.per_event]) or (Sign(Identifier("subject", event.subject)),)
 
 
-def _values_of(message: EventPermitted) -> Iterator[tuple[Kind, str, Rule]]:
-    event = message.event
-    if user := named_value(event.user_id):
-        yield "user_id", user, "same-event"
-    if event.type != "group" and (email := email_value(event.traits.get("email"))):
-        yield "email", email, "same-event"
-    if device := named_value(event.anonymous_id):
-        yield "anonymous_id", device, "same-event"
-    if event.type == "alias" and (previous := named_value(event.previous_id)):
-        yield "anonymous_id", previous, "alias"
+def pseudonyms_of(tenant: str, kind: Kind, raw: str, pseudonyms: Pseudonymizer) -> tuple[str, ...]:
+    """What a value is called in the graph, now and under former peppers; nothing if it names nobody anyway.
 
-
-def named_value(value: str | None) -> str | None:
-    """A user or device id as it is hashed (NFKC, no space around it), or None if it names nobody."""
-    if value is None or is_placeholder(value):
-        return None
-    return unicodedata.normalize("NFKC", value).strip()
-
-
-def email_value(value: JsonValue) -> str | None:
-    """An e-mail address as it is hashed: SHA-256 (hex) of the address in NFKC, lower case, trimmed.
-
-    A sender who hashed it that way already is taken at his word. None if it is no address of a person.
+    Written as it is here: ids in another case, and phone numbers without a plus, are other values.
     """
-    if not isinstance(value, str):
+    value = phone_value(raw, None) if kind == "phone" else READ.get(kind, named_value)(raw)
+    if value is None:
+        return ()
+    return pseudonyms.of(tenant, kind, value), *pseudonyms.former(tenant, kind, value)
+
+
+def _named_by(event: Event) -> Iterator[Named]:
+    yield "user_id", event.user_id, "same-event"
+    if event.type != "group":  # the traits of a group are the group's
+        yield "email", event.traits.get("email"), "same-event"
+        yield "phone", event.traits.get("phone"), "same-event"
+        yield "cross_domain_id", event.traits.get("crossDomainId"), "same-event"
+    yield "anonymous_id", event.anonymous_id, "same-event"
+    if event.context:
+        yield from _in_context(event.context)
+    if event.type == "alias":
+        yield "anonymous_id", event.previous_id, "alias"
+
+
+def _in_context(context: Mapping[str, Any]) -> Iterator[Named]:
+    device, external = context.get("device"), context.get("externalIds")
+    if isinstance(device, dict):
+        yield "device_id", device.get("id"), "same-event"
+        if device.get("adTrackingEnabled") is not False:
+            yield "advertising_id", device.get("advertisingId"), "same-event"
+    if isinstance(external, list):
+        for each in external[:MOST_EXTERNAL]:
+            if isinstance(each, dict) and (kind := _external_kind(each)):
+                yield kind, each.get("id"), "same-event"
+
+
+def _external_kind(external: Mapping[str, Any]) -> Kind | None:
+    """The kind of one of `context.externalIds`; None if it is not a person's or not written plainly."""
+    of = external.get("type")
+    if (
+        not isinstance(of, str)
+        or not EXTERNAL_TYPE.fullmatch(of)
+        or external.get("collection", "users") != "users"
+    ):
         return None
-    address = unicodedata.normalize("NFKC", value).strip().lower()
-    if SHA256_HEX.fullmatch(address):
-        return None if address in HASHES else address
-    if not ADDRESS.fullmatch(address) or is_placeholder_address(address):
-        return None
-    return sha256(address.encode("utf-8", "surrogatepass")).hexdigest()
+    kind = EXTERNAL_KINDS.get(of, f"external.{of}")
+    readable = ("none", "sha256") if kind == "email" else ("none",)
+    return kind if external.get("encoding", "none") in readable else None

@@ -34,13 +34,18 @@ HASHES: Final = frozenset(sha256(word.encode()).hexdigest() for word in (*WORDS,
 
 def is_placeholder(value: str) -> bool:
     """Whether the value names nobody: null-ish, all zeros, one character repeated, a template left unfilled."""
-    bare = unicodedata.normalize("NFKC", value).strip().strip("\"'`").strip().casefold()
+    text = bare(value)
     return (
-        bare in WORDS
-        or ZEROS.fullmatch(bare) is not None
-        or (len(bare) >= SAME_FROM and len(set(bare)) == 1)
-        or TEMPLATES.fullmatch(bare) is not None
+        text in WORDS
+        or ZEROS.fullmatch(text) is not None
+        or (len(text) >= SAME_FROM and len(set(text)) == 1)
+        or TEMPLATES.fullmatch(text) is not None
     )
+
+
+def bare(value: str) -> str:
+    """A value as blocked ones are compared: NFKC, without quotes and space around it, in one case."""
+    return unicodedata.normalize("NFKC", value).strip().strip("\"'`").strip().casefold()
 
 
 def is_placeholder_address(address: str) -> bool:

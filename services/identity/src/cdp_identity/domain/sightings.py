@@ -10,19 +10,26 @@ from cdp_contracts.envelope import derived_id
 from cdp_contracts.events_v1 import EventPermitted
 from cdp_runtime.pseudonyms import Pseudonymizer
 
-from cdp_identity.domain.entities import Entity, Link, limited, pair_of
+from cdp_identity.domain.entities import Entity, Link, claimed
 from cdp_identity.domain.identifiers import Identifier, Sign, signs_of
+from cdp_identity.domain.rules import SHIPPED, USER, Bounds, RuleBook, Rules
 
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """Identifiers that came on one event, the one that attributes it first. `seen_at` in epoch ms."""
+    """Identifiers that came on one event, the one that attributes it first. `seen_at` in epoch ms.
+
+    `subject` attributes it when none of them may; `rules` are those in force for it; `by` who decided a match.
+    """
 
     event: UUID
     tenant: str
     source: str
     seen_at: int
     signs: tuple[Sign, ...]
+    rules: Rules = SHIPPED
+    subject: str = ""
+    by: str = ""
 
     @property
     def first(self) -> Identifier:
@@ -34,15 +41,22 @@ class Sighting:
         """All of them, by priority."""
         return tuple(sign.identifier for sign in self.signs)
 
-    def pair(self, other: Identifier) -> str:
-        """The key under which its first identifier and another are known to be linked, or refused."""
-        return pair_of(self.first.pseudonym, other.pseudonym)
+    @property
+    def bounds(self) -> Bounds:
+        """What the unions it asks for are held against."""
+        return self.rules.bounds_for(self.source)
+
+    @property
+    def user(self) -> str | None:
+        """The pseudonym of the user who is logged in, if one is."""
+        return next((sign.identifier.pseudonym for sign in self.signs if sign.identifier.kind == USER), None)
 
     def links(self) -> tuple[tuple[Identifier, Link], ...]:
         """Why each further identifier is taken for the person of the first one."""
-        return tuple((sign.identifier, self._link(sign)) for sign in self.signs[1:])
+        return tuple((sign.identifier, self.link(sign)) for sign in self.signs[1:])
 
-    def _link(self, sign: Sign) -> Link:
+    def link(self, sign: Sign) -> Link:
+        """Why an identifier is taken for the person of the first one."""
         return Link(
             tenant=self.tenant,
             event=self.event,
@@ -51,6 +65,8 @@ class Sighting:
             other=sign.identifier.pseudonym,
             source=self.source,
             seen_at=self.seen_at,
+            rules=self.rules.bounds.version,
+            by=self.by,
         )
 
     def newborn(self, identifier: Identifier) -> Entity:
@@ -62,15 +78,17 @@ class Sighting:
             id=derived_id(self.event, f"entity/{identifier.pseudonym}"),
             tenant=self.tenant,
             born=self.seen_at,
-            claims=limited((identifier,)),
+            claims=claimed((identifier,), self.seen_at),
             size=1,
         )
 
 
-def sighting_of(event: EventPermitted, pseudonyms: Pseudonymizer) -> Sighting:
-    """What a permitted event says about who it belongs to."""
+def sighting_of(event: EventPermitted, pseudonyms: Pseudonymizer, book: RuleBook | None = None) -> Sighting:
+    """What a permitted event says about who it belongs to, by the rules in force when it was received."""
+    rules = book.in_force(event.tenant, event.received_at) if book else SHIPPED
     seen_at = int(event.received_at.timestamp() * 1000)
-    return Sighting(event.id, event.tenant, event.source, seen_at, signs_of(event, pseudonyms))
+    signs = signs_of(event, pseudonyms, rules)
+    return Sighting(event.id, event.tenant, event.source, seen_at, signs, rules, event.subject)
 
 
 @dataclass(slots=True)
@@ -81,12 +99,12 @@ class Birth:
     first: Identifier
     others: dict[Identifier, None] = field(default_factory=dict)
 
-    def takes(self, identifiers: Sequence[Identifier]) -> bool:
-        """Add those it has not; False, and nothing added, if a limit forbids it."""
-        new = [i for i in identifiers if i != self.first and i not in self.others]
-        if self.entity.limit_against_new(new):
+    def takes(self, sighting: Sighting) -> bool:
+        """Add the identifiers it has not; False, and nothing added, if a limit forbids it."""
+        new = [i for i in sighting.identifiers if i != self.first and i not in self.others]
+        if self.entity.bars_new(new, sighting.bounds, sighting.seen_at):
             return False
-        self.entity = replace(self.entity.claiming(new), ver=self.entity.ver)
+        self.entity = replace(self.entity.claiming(new, sighting.seen_at), ver=self.entity.ver)
         self.others.update(dict.fromkeys(new))
         return True
 
@@ -111,7 +129,7 @@ def births(sightings: Sequence[Sighting], known: Callable[[Identifier], bool]) -
             any(known(identifier) for identifier in identifiers)
             or not left.isdisjoint(identifiers)
             or not others.isdisjoint(identifiers)
-            or not new.takes(identifiers)
+            or not new.takes(sighting)
         ):
             left.update(identifiers)
         else:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Mapping, Sequence
+from uuid import UUID
 
-from cdp_identity.domain.entities import Refusal
+from cdp_identity.domain.entities import Link, Refusal, refusal_key
 from cdp_identity.domain.facts import Resolution
+from cdp_identity.domain.identifiers import Identifier
+from cdp_identity.domain.sharing import mark_due, whose
 from cdp_identity.domain.sightings import Sighting, births
 from cdp_identity.store.ports import GraphStore, Pointer
+from cdp_identity.store.quarantine import quarantine
+from cdp_identity.store.reading import readable
 from cdp_identity.store.unions import Unions
 from cdp_identity.store.view import PointerCache, View
+
+Told = Mapping[str, Refusal]
 
 
 class IdentityGraph:
@@ -26,43 +33,60 @@ class IdentityGraph:
     async def resolve(self, sightings: Sequence[Sighting]) -> list[Resolution]:
         """Whose each sighting is now, and what it did to the graph, in the same order.
 
-        Safe twice: a merge or refusal that a sighting caused is told each time the sighting comes again.
-        Raises Conflict under extreme contention, and whatever the store raises when it is away.
+        Safe twice: a merge or refusal that a sighting caused is told each time the sighting comes again, a refusal
+        unless another event has made the two one since. Raises Conflict under extreme contention, and whatever
+        the store raises when it is away.
         """
         view = View(self.store, self._cache)
-        await view.load(identifier for sighting in sightings for identifier in sighting.identifiers)
-        unsettled = [sighting for sighting in sightings if not await is_settled(view, sighting, ())]
-        told = await self._refused(view, unsettled)
+        read = await readable(view, sightings)
+        unsettled = [sighting for sighting in read if not await is_settled(view, sighting, {})]
+        told = await self._told(view, unsettled)
         open_ = [sighting for sighting in unsettled if not await is_settled(view, sighting, told)]
+        blocked: Mapping[UUID, tuple[Identifier, ...]] = {}
         if open_:
-            told |= await self._connect(view, open_, told)
+            noted, blocked = await self._connect(view, open_, told)
+            told = {**told, **noted}
         await view.compress()
-        return [await resolution(view, sighting, told) for sighting in sightings]
+        by_event = refusals_by_event(told)
+        return [await resolution(view, sighting, by_event, blocked) for sighting in read]
 
     async def ping(self) -> None:
         """Raise if the store does not answer."""
         await self.store.ping()
 
-    async def _refused(self, view: View, sightings: Sequence[Sighting]) -> dict[str, Refusal]:
-        pairs = {
-            sighting.pair(identifier)
+    async def _told(self, view: View, sightings: Sequence[Sighting]) -> Told:
+        keys = {
+            refusal_key(link, bar)
             for sighting in sightings
-            for identifier in sighting.identifiers[1:]
-            if view.pointer(identifier) and view.pointer(sighting.first)
+            for identifier, link in sighting.links()
+            for bar in await bars(view, sighting, identifier, link)
         }
-        return await self.store.refusals(pairs) if pairs else {}
+        return await self.store.refusals(keys) if keys else {}
 
     async def _connect(
-        self, view: View, sightings: Sequence[Sighting], refused: Container[str]
-    ) -> dict[str, Refusal]:
-        links = [link for sighting in sightings for _, link in sighting.links() if link.pair not in refused]
+        self, view: View, sightings: Sequence[Sighting], told: Told
+    ) -> tuple[Told, Mapping[UUID, tuple[Identifier, ...]]]:
+        links: dict[str, Link] = {}
+        for sighting in sightings:
+            for identifier, link in sighting.links():
+                known = await is_one(view, sighting, identifier) or await is_told(
+                    view, sighting, identifier, link, told
+                )
+                if not known:
+                    links.setdefault(link.pair, link)
         if links:
-            await self.store.add_links(links)
+            await self.store.add_links(list(links.values()))
         await self._bear(view, sightings)
-        left = [sighting for sighting in sightings if not await is_settled(view, sighting, refused)]
         unions = Unions(view)
-        refusals = [refusal for sighting in left for refusal in await unions.connect(sighting, refused)]
-        return await self._note(refusals)
+        refusals = [
+            refusal
+            for sighting in sightings
+            if not await is_settled(view, sighting, told)
+            for refusal in await unions.connect(sighting)
+            if refusal.key not in told
+        ]
+        noted, new = await self._note(refusals)
+        return noted, await quarantine(unions, sightings, new)
 
     async def _bear(self, view: View, sightings: Sequence[Sighting]) -> None:
         born = births(sightings, lambda identifier: view.pointer(identifier) is not None)
@@ -78,15 +102,39 @@ class IdentityGraph:
             for identifier in birth.others
         ])  # fmt: skip
 
-    async def _note(self, refusals: Sequence[Refusal]) -> dict[str, Refusal]:
+    async def _note(self, refusals: Sequence[Refusal]) -> tuple[Told, list[Refusal]]:
+        """All that is told of these now, and those that nobody had noted before."""
         if not refusals:
-            return {}
-        noted = {refusal.link.pair: refusal for refusal in reversed(refusals)}
+            return {}, []
+        noted = {refusal.key: refusal for refusal in reversed(refusals)}
         there = await self.store.add_refusals(list(noted.values()))
-        return noted | (await self.store.refusals(there) if there else {})
+        new = [refusal for key, refusal in noted.items() if key not in there]
+        return {**noted, **(await self.store.refusals(there) if there else {})}, new
 
 
-async def is_settled(view: View, sighting: Sighting, refused: Container[str]) -> bool:
+async def bars(view: View, sighting: Sighting, identifier: Identifier, link: Link) -> tuple[str, ...]:
+    """What keeps two known persons of a sighting apart, as far as this pass has read them."""
+    first, other = view.pointer(sighting.first), view.pointer(identifier)
+    if first is None or other is None:
+        return ()
+    home, root = await view.root(first), await view.root(other)
+    return home.bars(root, link, sighting.bounds) if home.id != root.id else ()
+
+
+async def is_one(view: View, sighting: Sighting, identifier: Identifier) -> bool:
+    """Whether an identifier belongs to the person of the first one already: then there is no evidence to add."""
+    first, other = view.pointer(sighting.first), view.pointer(identifier)
+    if first is None or other is None:
+        return False
+    return (await view.root(first)).id == (await view.root(other)).id
+
+
+async def is_told(view: View, sighting: Sighting, identifier: Identifier, link: Link, told: Told) -> bool:
+    """Whether the two stay apart, and that has been told."""
+    return any(refusal_key(link, bar) in told for bar in await bars(view, sighting, identifier, link))
+
+
+async def is_settled(view: View, sighting: Sighting, told: Told) -> bool:
     """Whether nothing is to be done: all its identifiers are one active person's, or known to stay apart."""
     entity = view.pointer(sighting.first)
     if entity is None:
@@ -94,23 +142,51 @@ async def is_settled(view: View, sighting: Sighting, refused: Container[str]) ->
     home = await view.root(entity)
     if home.state != "active":
         return False
-    for identifier in sighting.identifiers[1:]:
+    for sign in sighting.signs[1:]:
+        identifier = sign.identifier
         other = view.pointer(identifier)
-        if other is None or ((await view.root(other)).id != home.id and sighting.pair(identifier) not in refused):
+        if other is None:
+            return False
+        root = await view.root(other)
+        if root.id == home.id and not root.marks:
+            continue
+        if mark_due(sighting, identifier, home, root):
+            return False
+        if root.id != home.id and not (
+            told and await is_told(view, sighting, identifier, sighting.link(sign), told)
+        ):
             return False
     return True
 
 
-async def resolution(view: View, sighting: Sighting, told: dict[str, Refusal]) -> Resolution:
+def refusals_by_event(told: Told) -> Mapping[UUID, list[Refusal]]:
+    """What each event is to tell."""
+    found: dict[UUID, list[Refusal]] = {}
+    for refusal in told.values():
+        found.setdefault(refusal.link.event, []).append(refusal)
+    return found
+
+
+async def resolution(
+    view: View,
+    sighting: Sighting,
+    told: Mapping[UUID, list[Refusal]],
+    blocked: Mapping[UUID, tuple[Identifier, ...]],
+) -> Resolution:
     """Whose a settled sighting is, with the merges and refusals that go back to it."""
     entity = view.pointer(sighting.first)
     if entity is None:
         raise LookupError("a resolved identifier is not stored")
-    home = await view.root(entity)
-    refusals = (told.get(sighting.pair(identifier)) for identifier in sighting.identifiers[1:]) if told else ()
+    root = await view.root(entity)
+    person = whose(sighting, root)
+    if isinstance(person, Identifier):
+        await view.load([person])
+        owner = view.pointer(person)
+        person = (await view.root(owner)).id if owner else root.id
     return Resolution(
-        profile_id=home.id,
+        profile_id=person,
         part=sighting.first.pseudonym,
-        merges=home.merges_by(sighting.event),
-        refusals=tuple(r for r in refusals if r and r.link.event == sighting.event),
+        merges=root.merges_by(sighting.event),
+        refusals=tuple(sorted(told[sighting.event], key=lambda r: r.key)) if sighting.event in told else (),
+        blocked=blocked.get(sighting.event, ()) if blocked else (),
     )

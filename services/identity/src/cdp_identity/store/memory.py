@@ -7,6 +7,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from cdp_identity.domain.entities import Entity, Link, Refusal
+from cdp_identity.store.history import History, followed
 from cdp_identity.store.ports import Pointer
 
 K = TypeVar("K")
@@ -21,6 +22,7 @@ class MemoryGraphStore:
         self.population: dict[UUID, Entity] = {}
         self.evidence: dict[str, Link] = {}
         self.refused: dict[str, Refusal] = {}
+        self._askers: dict[str, dict[str, int]] = {}
 
     async def pointers(self, pseudonyms: Collection[str]) -> dict[str, UUID]:
         """See GraphStore."""
@@ -55,15 +57,39 @@ class MemoryGraphStore:
 
     async def add_links(self, links: Sequence[Link]) -> None:
         """See GraphStore."""
-        _add(self.evidence, {link.pair: link for link in links})
+        _add(self.evidence, {link.key: link for link in links})
 
-    async def refusals(self, pairs: Collection[str]) -> dict[str, Refusal]:
+    async def refusals(self, keys: Collection[str]) -> dict[str, Refusal]:
         """See GraphStore."""
-        return _found(self.refused, pairs)
+        return _found(self.refused, keys)
 
     async def add_refusals(self, refusals: Sequence[Refusal]) -> set[str]:
         """See GraphStore."""
-        return _add(self.refused, {refusal.link.pair: refusal for refusal in refusals})
+        new = {refusal.key: refusal for refusal in refusals if refusal.key not in self.refused}
+        for refusal in new.values():
+            for one, two in (ends := (refusal.link.first, refusal.link.other), ends[::-1]):
+                by = self._askers.setdefault(one, {})
+                by[two] = max(refusal.link.seen_at, by.get(two, 0))
+        return _add(self.refused, {refusal.key: refusal for refusal in refusals})
+
+    async def asked(self, pseudonyms: Collection[str], since: int) -> dict[str, int]:
+        """See GraphStore."""
+        askers = _found(self._askers, pseudonyms)
+        counts = {name: sum(at > since for at in by.values()) for name, by in askers.items()}
+        return {name: count for name, count in counts.items() if count}
+
+    async def history(self, tenant: str, most: int) -> History:
+        """See GraphStore."""
+        links = sorted((link for link in self.evidence.values() if link.tenant == tenant), key=lambda x: x.seen_at)
+        pointers = {name: p for name, p in self.pointing.items() if p.tenant == tenant}
+        into = {e.id: e.into for e in self.population.values() if e.state == "merged" and e.into}
+        return History(
+            links=links[:most],
+            kinds={name: pointer.identifier.kind for name, pointer in pointers.items()},
+            owners={name: followed(pointer.entity, into) for name, pointer in pointers.items()},
+            refused={(r.link.first, r.link.other) for r in self.refused.values() if r.link.tenant == tenant},
+            whole=len(links) <= most,
+        )
 
     async def ping(self) -> None:
         """See GraphStore."""

@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 from uuid import UUID
 
-from cdp_runtime.mongo import Document, found, mongo_client
+from cdp_runtime.mongo import PIECE, Document, found, mongo_client
 from cdp_runtime.settings import MongoSettings
 from motor.motor_asyncio import AsyncIOMotorCollection
 from pymongo import ASCENDING, UpdateOne
 from pymongo.errors import BulkWriteError
 
-from cdp_identity.domain.entities import Entity, Link, Merge, Refusal
-from cdp_identity.domain.identifiers import Identifier
+from cdp_identity.domain.entities import Entity, Link, Refusal
+from cdp_identity.store.documents import (
+    entity_document,
+    entity_of,
+    link_document,
+    link_of,
+    pointer_document,
+    refusal_document,
+    refusal_of,
+)
+from cdp_identity.store.history import History, followed
 from cdp_identity.store.ports import Pointer
 
 DUPLICATE_KEY: Final = 11000
 CONNECTIONS: Final = 8
+ENDS: Final = ("first", "other")
+MOST_ASKERS: Final = 10_000  # of a piece: as many as any fan-in asks for
 
 
 class MongoGraphStore:
-    """See GraphStore. Connects with the first call."""
+    """See GraphStore. Connects with the first call. `pepper` is noted on what is pointed for the first time."""
 
-    def __init__(self, settings: MongoSettings, service: str = "identity") -> None:
+    def __init__(self, settings: MongoSettings, service: str = "identity", pepper: str = "") -> None:
         milliseconds = int(settings.timeout_seconds * 1000)
         self._client = mongo_client(
             settings, appname=f"cdp-{service}", socketTimeoutMS=milliseconds, maxPoolSize=CONNECTIONS
@@ -33,11 +45,15 @@ class MongoGraphStore:
         self._entities = self._database["entities"]
         self._links = self._database["links"]
         self._refusals = self._database["refusals"]
+        self._pepper = pepper
 
     async def migrate(self) -> None:
-        """Create the index that tells which identifiers an entity has. Idempotent."""
+        """Create the indexes: which identifiers an entity has, whom one was refused to. Idempotent."""
         keys = [("tenant", ASCENDING), ("entity", ASCENDING)]
         await self._identifiers.create_index(keys, name="tenant_entity")
+        await self._links.create_index([("tenant", ASCENDING), ("seen_at", ASCENDING)], name="tenant_seen_at")
+        for end in ENDS:
+            await self._refusals.create_index([(f"link.{end}", ASCENDING), ("link.seen_at", ASCENDING)], name=end)
 
     async def pointers(self, pseudonyms: Collection[str]) -> dict[str, UUID]:
         """See GraphStore."""
@@ -45,7 +61,7 @@ class MongoGraphStore:
 
     async def add_pointers(self, pointers: Sequence[Pointer]) -> set[str]:
         """See GraphStore."""
-        return await _add(self._identifiers, (pointer_document(pointer) for pointer in pointers))
+        return await _add(self._identifiers, (pointer_document(pointer, self._pepper) for pointer in pointers))
 
     async def repoint(self, moves: Sequence[tuple[str, UUID, UUID]]) -> None:
         """See GraphStore."""
@@ -76,15 +92,49 @@ class MongoGraphStore:
 
     async def add_links(self, links: Sequence[Link]) -> None:
         """See GraphStore."""
-        await _add(self._links, ({"_id": link.pair, **link_document(link)} for link in links))
+        await _add(self._links, ({"_id": link.key, **link_document(link)} for link in links))
 
-    async def refusals(self, pairs: Collection[str]) -> dict[str, Refusal]:
+    async def refusals(self, keys: Collection[str]) -> dict[str, Refusal]:
         """See GraphStore."""
-        return {key: refusal_of(d) for key, d in (await found(self._refusals, pairs)).items()}
+        return {key: refusal_of(d) for key, d in (await found(self._refusals, keys)).items()}
 
     async def add_refusals(self, refusals: Sequence[Refusal]) -> set[str]:
         """See GraphStore."""
         return await _add(self._refusals, map(refusal_document, refusals))
+
+    async def asked(self, pseudonyms: Collection[str], since: int) -> dict[str, int]:
+        """See GraphStore. All is asked for at once, in pieces."""
+        names = list(pseudonyms)
+        pieces = [names[start : start + PIECE] for start in range(0, len(names), PIECE)]
+        queries = [(end, other, piece) for end, other in (ENDS, ENDS[::-1]) for piece in pieces]
+        answers = await asyncio.gather(*(self._refused(end, piece, since) for end, _, piece in queries))
+        askers: dict[str, set[str]] = {}
+        for (end, other, _), links in zip(queries, answers, strict=True):
+            for link in links:
+                askers.setdefault(link[end], set()).add(link[other])
+        return {name: len(by) for name, by in askers.items()}
+
+    async def _refused(self, end: str, names: Sequence[str], since: int) -> list[dict[str, str]]:
+        query = {f"link.{end}": {"$in": list(names)}, "link.seen_at": {"$gt": since}}
+        cursor = self._refusals.find(query, {"link.first": 1, "link.other": 1})
+        return [document["link"] for document in await cursor.to_list(MOST_ASKERS)]
+
+    async def history(self, tenant: str, most: int) -> History:
+        """See GraphStore."""
+        of_tenant = {"tenant": tenant}
+        links = await self._links.find(of_tenant).sort([("seen_at", ASCENDING)]).to_list(most)
+        pointers = await self._identifiers.find(of_tenant, {"kind": 1, "entity": 1}).to_list(2 * most)
+        merged = {"tenant": tenant, "state": "merged"}
+        redirects = await self._entities.find(merged, {"into": 1}).to_list(2 * most)
+        refused = await self._refusals.find(of_tenant, {"link": 1}).to_list(most)
+        into = {UUID(d["_id"]): UUID(d["into"]) for d in redirects}
+        return History(
+            links=[link_of(document) for document in links],
+            kinds={d["_id"]: d["kind"] for d in pointers},
+            owners={d["_id"]: followed(UUID(d["entity"]), into) for d in pointers},
+            refused={(d["link"]["first"], d["link"]["other"]) for d in refused},
+            whole=len(links) < most,
+        )
 
     async def ping(self) -> None:
         """See GraphStore."""
@@ -105,98 +155,3 @@ async def _add(collection: AsyncIOMotorCollection[Document], documents: Iterable
             raise
         return {new[e["index"]]["_id"] for e in errors}
     return set()
-
-
-def pointer_document(pointer: Pointer) -> Document:
-    """A pointer as it is stored."""
-    return {
-        "_id": pointer.identifier.pseudonym,
-        "tenant": pointer.tenant,
-        "kind": pointer.identifier.kind,
-        "entity": str(pointer.entity),
-    }
-
-
-def link_document(link: Link) -> Document:
-    """A link as it is stored."""
-    return {
-        "tenant": link.tenant,
-        "event": str(link.event),
-        "rule": link.rule,
-        "first": link.first,
-        "other": link.other,
-        "source": link.source,
-        "seen_at": link.seen_at,
-    }
-
-
-def link_of(document: Document) -> Link:
-    """The link in a document."""
-    return Link(
-        tenant=document["tenant"],
-        event=UUID(document["event"]),
-        rule=document["rule"],
-        first=document["first"],
-        other=document["other"],
-        source=document["source"],
-        seen_at=document["seen_at"],
-    )
-
-
-def refusal_document(refusal: Refusal) -> Document:
-    """A refusal as it is stored."""
-    return {
-        "_id": refusal.link.pair,
-        "tenant": refusal.link.tenant,
-        "profile_id": str(refusal.profile_id),
-        "other": str(refusal.other),
-        "limit": refusal.limit,
-        "link": link_document(refusal.link),
-    }
-
-
-def refusal_of(document: Document) -> Refusal:
-    """The refusal in a document."""
-    return Refusal(
-        UUID(document["profile_id"]), UUID(document["other"]), document["limit"], link_of(document["link"])
-    )
-
-
-def entity_document(entity: Entity) -> Document:
-    """An entity as it is stored."""
-    uniq: dict[str, list[str]] = {}
-    for claim in sorted(entity.claims):
-        uniq.setdefault(claim.kind, []).append(claim.pseudonym)
-    return {
-        "_id": str(entity.id),
-        "tenant": entity.tenant,
-        "born": entity.born,
-        "ver": entity.ver,
-        "state": entity.state,
-        "into": str(entity.into) if entity.into else None,
-        "link": link_document(entity.link) if entity.link else None,
-        "uniq": uniq,
-        "size": entity.size,
-        "absorbed": [
-            {"absorbed": str(m.absorbed), "survivor": str(m.survivor), "link": link_document(m.link)}
-            for m in entity.absorbed
-        ],
-    }
-
-
-def entity_of(document: Document) -> Entity:
-    """The entity in a document."""
-    return Entity(
-        id=UUID(document["_id"]),
-        tenant=document["tenant"],
-        born=document["born"],
-        ver=document["ver"],
-        state=document["state"],
-        into=UUID(document["into"]) if document["into"] else None,
-        link=link_of(document["link"]) if document["link"] else None,
-        claims=frozenset(Identifier(kind, value) for kind, held in document["uniq"].items() for value in held),
-        size=document["size"],
-        absorbed=tuple(
-            Merge(UUID(m["absorbed"]), UUID(m["survivor"]), link_of(m["link"])) for m in document["absorbed"]
-        ),
-    )

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from cdp_identity.domain.entities import Entity, Link, Refusal
 from cdp_identity.domain.identifiers import Identifier
+from cdp_identity.store.history import History
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +53,23 @@ class GraphStore(Protocol):
         ...
 
     async def add_links(self, links: Sequence[Link]) -> None:
-        """Append evidence; a pair is kept with its first event."""
+        """Append evidence, each pair and event once."""
         ...
 
-    async def refusals(self, pairs: Collection[str]) -> dict[str, Refusal]:
-        """What was refused for these pairs of identifiers."""
+    async def refusals(self, keys: Collection[str]) -> dict[str, Refusal]:
+        """What was refused under these keys, each a pair of identifiers and a limit."""
         ...
 
     async def add_refusals(self, refusals: Sequence[Refusal]) -> set[str]:
-        """Note refusals, each pair of identifiers once."""
+        """Note refusals, each pair of identifiers and limit once."""
+        ...
+
+    async def asked(self, pseudonyms: Collection[str], since: int) -> dict[str, int]:
+        """How many other identifiers each was refused to by links after a moment (epoch ms); none: left out."""
+        ...
+
+    async def history(self, tenant: str, most: int) -> History:
+        """The oldest so many links of a tenant, and what has become of them."""
         ...
 
     async def ping(self) -> None:

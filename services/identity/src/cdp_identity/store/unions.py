@@ -11,13 +11,16 @@ entity finishes it, whoever began; so a crash anywhere leaves nothing that the n
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Callable
 from uuid import UUID
 
 from cdp_runtime.failures import Conflict
 
 from cdp_identity.domain.entities import Entity, Link, Refusal
 from cdp_identity.domain.identifiers import Identifier
+from cdp_identity.domain.marks import Mark
+from cdp_identity.domain.rules import SHIPPED, Bounds
+from cdp_identity.domain.sharing import mark_due
 from cdp_identity.domain.sightings import Sighting
 from cdp_identity.store.ports import Pointer
 from cdp_identity.store.view import View
@@ -42,24 +45,25 @@ class Unions:
     def __init__(self, view: View) -> None:
         self.view = view
 
-    async def connect(self, sighting: Sighting, refused: Container[str]) -> list[Refusal]:
+    async def connect(self, sighting: Sighting) -> list[Refusal]:
         """Bring all identifiers of a sighting to the person of the first one; say which limits forbade it.
 
-        Pairs in `refused` are known to be forbidden and left alone. An identifier that must stay apart
-        keeps its entity, or gets one of its own if it is new.
+        They are tried by priority, so it is the weakest that a limit leaves out. One that must stay apart keeps
+        its entity, or gets one of its own if it is new.
         """
         home = await self._home(sighting)
         refusals: list[Refusal] = []
         for identifier, link in sighting.links():
-            if link.pair in refused:
-                continue
-            if self.view.pointer(identifier) is None and await self.attach(home, identifier, sighting.tenant):
-                await self._bear(identifier, sighting)
-            if refusal := await self.join(home, self.where(identifier), link):
+            if self.view.pointer(identifier) is None:
+                via = sighting.first.pseudonym
+                if await self.attach(home, identifier, sighting, via):
+                    await self._bear(identifier, sighting)
+            if refusal := await self.join(home, self.where(identifier), link, sighting.bounds):
                 refusals.append(refusal)
+            await self.share(sighting, identifier)
         return refusals
 
-    async def join(self, home: UUID, other: UUID, link: Link) -> Refusal | None:
+    async def join(self, home: UUID, other: UUID, link: Link, bounds: Bounds) -> Refusal | None:
         """Make two entities one; None when they are, else why they must not be."""
         rounds = Rounds()
         while True:
@@ -67,14 +71,14 @@ class Unions:
             one, two = await self.settled(home), await self.settled(other)
             if one.id == two.id:
                 return None
-            if limit := one.limit_against(two):
-                return Refusal(one.id, two.id, limit, link)
+            if bars := one.bars(two, link, bounds):
+                return Refusal(one.id, two.id, bars[0], link)
             winner, loser = sorted((one, two), key=lambda entity: entity.age)
-            if await self.view.swap(loser.frozen(winner.id, link)):
+            if await self.view.swap(loser.frozen(winner.id, link, bounds)):
                 await self.finish(loser.id)
 
-    async def attach(self, to: UUID, identifier: Identifier, tenant: str) -> str | None:
-        """Point a new identifier at a person; the limit that forbids it, if one does.
+    async def attach(self, to: UUID, identifier: Identifier, sighting: Sighting, via: str) -> bool:
+        """Point a new identifier at a person; True if that is forbidden.
 
         The person claims it first: what the person becomes part of later knows of it. Another worker may point
         it elsewhere in between; `join` then brings the two together.
@@ -83,11 +87,46 @@ class Unions:
         while True:
             rounds.take()
             entity = await self.settled(to)
-            if limit := entity.limit_against_new([identifier]):
-                return limit
-            if await self.view.swap(entity.claiming([identifier])):
-                await self.view.point([Pointer(identifier, tenant, entity.id)])
-                return None
+            if entity.bars_new([identifier], sighting.bounds, sighting.seen_at, via):
+                return True
+            if await self.view.swap(entity.claiming([identifier], sighting.seen_at)):
+                await self.view.point([Pointer(identifier, sighting.tenant, entity.id)])
+                return False
+
+    async def share(self, sighting: Sighting, identifier: Identifier) -> None:
+        """Mark a device as shared, or whom it was last used by, if this sighting shows it."""
+        await self._mark(
+            identifier, lambda owner, home: mark_due(sighting, identifier, home, owner), self.where(sighting.first)
+        )
+
+    async def block(self, identifier: Identifier, at: int) -> bool:
+        """Mark an identifier as nobody's from a moment on; False if it was before."""
+
+        def due(owner: Entity, _: Entity) -> Mark | None:
+            known = owner.marks.get(identifier.pseudonym)
+            return None if known and known.state == "blocked" else Mark("blocked", at)
+
+        return await self._mark(identifier, due, self.where(identifier))
+
+    async def veto(self, identifier: Identifier, veto: str) -> None:
+        """Let the person of an identifier never be one with whoever has the opposite veto."""
+        rounds = Rounds()
+        while True:
+            rounds.take()
+            entity = await self.settled(self.where(identifier))
+            if veto in entity.vetoes or await self.view.swap(entity.vetoing(veto)):
+                return
+
+    async def _mark(self, identifier: Identifier, due: Callable[[Entity, Entity], Mark | None], of: UUID) -> bool:
+        rounds = Rounds()
+        while True:
+            rounds.take()
+            home, owner = await self.settled(of), await self.settled(self.where(identifier))
+            mark = due(owner, home)
+            if mark is None:
+                return False
+            if await self.view.swap(owner.marked(identifier.pseudonym, mark)):
+                return True
 
     async def settled(self, entity_id: UUID) -> Entity:
         """The active root. If it is on its way into another, it is brought there first."""
@@ -100,19 +139,19 @@ class Unions:
             await self.finish(entity.id)
 
     async def finish(self, entity_id: UUID) -> None:
-        """Bring a merge to its end, by commit or by roll-back, whoever began it."""
+        """Bring a merge to its end, by commit or by roll-back, by the bounds of whoever began it."""
         rounds = Rounds()
         while True:
             rounds.take()
             loser = await self.view.entity(entity_id)
-            if loser.state != "merging" or loser.into is None:
+            if loser.state != "merging" or loser.into is None or loser.link is None:
                 return
             winner = await self.view.root(loser.into)
             if winner.state == "merging":
                 await self.finish(winner.id)
             elif winner.has_absorbed((loser.id,)):
                 await self.view.swap(loser.merged(winner.id))
-            elif winner.limit_against(loser):
+            elif winner.bars(loser, loser.link, loser.bounds or SHIPPED.bounds):
                 await self.view.swap(loser.thawed())
             else:
                 await self.view.swap(winner.absorbing(loser))
@@ -133,7 +172,7 @@ class Unions:
     async def _adopted(self, sighting: Sighting) -> bool:
         for identifier in sighting.identifiers[1:]:
             other = self.view.pointer(identifier)
-            if other and not await self.attach(other, sighting.first, sighting.tenant):
+            if other and not await self.attach(other, sighting.first, sighting, identifier.pseudonym):
                 return True
         return False
 

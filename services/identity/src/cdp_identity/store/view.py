@@ -42,10 +42,11 @@ class View:
     """
 
     def __init__(self, store: GraphStore, cache: PointerCache) -> None:
-        self._store = store
+        self.store = store
         self._cache = cache
         self._pointers: dict[Identifier, UUID] = {}
         self._entities: dict[UUID, Entity] = {}
+        self.marked = False  # whether any identifier of this pass may be shared or blocked
 
     async def load(self, identifiers: Iterable[Identifier]) -> None:
         """Read what leads from these identifiers to their roots: one trip each for pointers and entities.
@@ -86,7 +87,7 @@ class View:
 
     async def swap(self, entity: Entity) -> bool:
         """Compare and set; who loses reads the entity again when it is next asked for."""
-        if await self._store.swap(entity):
+        if await self.store.swap(entity):
             self._entities[entity.id] = entity
             return True
         self.forget((entity.id,))
@@ -94,7 +95,7 @@ class View:
 
     async def bear(self, entities: Sequence[Entity]) -> set[UUID]:
         """Store new entities; those that were there already are returned and will be read."""
-        there = await self._store.add_entities(entities)
+        there = await self.store.add_entities(entities)
         self._entities.update((entity.id, entity) for entity in entities if entity.id not in there)
         return there
 
@@ -102,7 +103,7 @@ class View:
         """Point new identifiers. Whom another worker has pointed meanwhile stays there, and is read."""
         if not pointers:
             return
-        there = await self._store.add_pointers(pointers)
+        there = await self.store.add_pointers(pointers)
         lost: list[Identifier] = []
         for pointer in pointers:
             if pointer.identifier.pseudonym in there:
@@ -123,14 +124,14 @@ class View:
         moved = {identifier: root for identifier, root in roots.items() if root != self._pointers[identifier]}
         if not moved:
             return
-        await self._store.repoint([(i.pseudonym, self._pointers[i], root) for i, root in moved.items()])
+        await self.store.repoint([(i.pseudonym, self._pointers[i], root) for i, root in moved.items()])
         for identifier, root in moved.items():  # not before: what is cached as moved is not moved again
             self._cache.put(identifier, root)
 
     async def _read_pointers(self, identifiers: Sequence[Identifier]) -> None:
         if not identifiers:
             return
-        found = await self._store.pointers([identifier.pseudonym for identifier in identifiers])
+        found = await self.store.pointers([identifier.pseudonym for identifier in identifiers])
         for identifier in identifiers:
             if identifier.pseudonym in found:
                 self._remember(identifier, found[identifier.pseudonym])
@@ -138,10 +139,11 @@ class View:
     async def _read_entities(self, ids: Iterable[UUID]) -> None:
         wanted = set(ids) - self._entities.keys()
         while wanted:
-            found = await self._store.entities(wanted)
+            found = await self.store.entities(wanted)
             if len(found) < len(wanted):
                 raise LookupError("an identifier or a redirect leads to an entity that is not stored")
             self._entities.update(found)
+            self.marked = self.marked or any(entity.marks for entity in found.values())
             wanted = {entity.into for entity in found.values() if entity.into} - self._entities.keys()
 
     def _remember(self, identifier: Identifier, entity: UUID) -> None:

@@ -1,0 +1,48 @@
+"""Verdicts on the graph: a link joins two persons within the limits, a veto keeps them apart for ever."""
+
+from __future__ import annotations
+
+from cdp_identity.domain.facts import Resolution
+from cdp_identity.domain.verdicts import Verdict
+from cdp_identity.store.graph import IdentityGraph
+from cdp_identity.store.unions import Unions
+from cdp_identity.store.view import PointerCache, View
+
+
+class UnknownIdentifier(LookupError):  # noqa: N818
+    """A verdict is about an identifier that the graph has never seen."""
+
+
+async def link(graph: IdentityGraph, verdict: Verdict) -> Resolution:
+    """Make the two one person, under rule `match`; the resolution says which merge that was, or what forbids it.
+
+    Safe twice. UnknownIdentifier if one has never been seen: a verdict makes no persons.
+    """
+    await _known(graph, verdict)
+    (resolution,) = await graph.resolve([verdict.sighting()])
+    return resolution
+
+
+async def forbid(graph: IdentityGraph, verdict: Verdict) -> bool:
+    """Keep the two apart, whatever is seen later of them or of whoever they are one with by then.
+
+    False if they are one person already: a veto splits nobody, an unmerge does. Safe twice, and to be stopped
+    anywhere and begun again; only when it has returned True do the two stay apart.
+    """
+    view = await _known(graph, verdict)
+    await graph.store.add_links([link for _, link in verdict.sighting().links()])
+    unions = Unions(view)
+    for identifier, veto in zip((verdict.first, verdict.other), verdict.veto, strict=True):
+        await unions.veto(identifier, veto)
+    unions = Unions(await _known(graph, verdict))  # what was read before the vetoes stood proves nothing
+    one = await unions.settled(unions.where(verdict.first))
+    two = await unions.settled(unions.where(verdict.other))
+    return one.id != two.id
+
+
+async def _known(graph: IdentityGraph, verdict: Verdict) -> View:
+    view = View(graph.store, PointerCache(0))
+    await view.load((verdict.first, verdict.other))
+    if view.pointer(verdict.first) is None or view.pointer(verdict.other) is None:
+        raise UnknownIdentifier("the graph has never seen an identifier of this verdict")
+    return view
