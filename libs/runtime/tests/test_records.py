@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 from uuid import uuid4
@@ -11,7 +12,7 @@ import bson
 import pytest
 from bson.codec_options import CodecOptions
 from cdp_devstack.servers import Stack
-from cdp_runtime.failures import Conflict
+from cdp_runtime.failures import Conflict, NewerRecord
 from cdp_runtime.recent import KEEP, Recent
 from cdp_runtime.records import Kept, MemoryRecords, MongoRecords, Record, Records, State
 from hypothesis import given
@@ -41,6 +42,22 @@ class Counter(Record):
         if not self.seen(message_id):
             self.value += amount
             self.remember(message_id, NOON, {"after": self.value})
+
+
+class NamedCounter(Counter):
+    """What a later version makes of it: state that the version before would lose."""
+
+    schema_version = 2
+    name = ""
+
+    @classmethod
+    def from_state(cls, id: str, state: State) -> NamedCounter:  # noqa: A002
+        counter = cls(id)
+        counter.value, counter.name = state["value"], state["name"] if state["schema_version"] > 1 else ""
+        return counter
+
+    def to_state(self) -> State:
+        return {"value": self.value, "name": self.name}
 
 
 Store: TypeAlias = Records[Counter]
@@ -97,6 +114,58 @@ async def test_a_saved_record_can_be_saved_again_without_loading(store: Store) -
         records["a"].add(f"m{n}", 1)
         await store.save(records)
     assert (await store.load(["a"]))["a"].value == 3
+
+
+def newer(store: Store) -> Store:
+    """The same documents as a later version of the service sees them."""
+    if isinstance(store, MemoryRecords):
+        after = MemoryRecords(NamedCounter)
+        after.documents = store.documents
+        return after
+    assert isinstance(store, MongoRecords)
+    return MongoRecords(store.collection, NamedCounter)
+
+
+async def test_a_record_of_a_newer_version_is_not_read_and_nothing_of_it_is_told(store: Store) -> None:
+    later = newer(store)
+    records = await later.load(["ann@example.org", "b"])
+    records["ann@example.org"].add("m1", 424242)
+    await later.save(records)
+    with pytest.raises(NewerRecord, match=r"in \S*ounter\S* was written with schema version 2,.* 1:") as error:
+        await store.load(["b", "ann@example.org"])
+    assert "ann" not in str(error.value)
+    assert "424242" not in str(error.value)
+    assert (await store.load(["b"]))["b"].rev == 0, "what else there is can be read"
+
+
+async def test_what_this_version_kept_of_a_record_is_not_written_over_a_newer_one(store: Store) -> None:
+    records = await store.load(["a"])
+    records["a"].add("m1", 1)
+    await store.save(records)
+    after = await newer(store).load(["a"])
+    after["a"].add("m2", 1)
+    await newer(store).save(after)
+    records["a"].add("m3", 1)
+    with pytest.raises(Conflict):
+        await store.save(records)
+    with suppress(NewerRecord, Conflict):  # a store that keeps what it wrote meets it when it writes
+        stale = await store.load(["a"])
+        stale["a"].add("m4", 1)
+        await store.save(stale)
+    with pytest.raises(NewerRecord):
+        await store.load(["a"])
+
+
+async def test_a_record_of_an_earlier_version_is_read_and_written_in_the_new_one(store: Store) -> None:
+    records = await store.load(["a"])
+    records["a"].add("m1", 5)
+    await store.save(records)
+    after = await newer(store).load(["a"])
+    assert after["a"].value == 5
+    after["a"].add("m2", 1)
+    await newer(store).save(after)
+    again = (await newer(store).load(["a"]))["a"]
+    assert (again.value, again.rev, again.seen("m1")) == (6, 2, True)
 
 
 async def test_what_did_not_change_is_not_written(store: Store) -> None:

@@ -35,6 +35,16 @@ class Away(Exception):  # noqa: N818
     """A store or the broker cannot be reached. Retried for ever; nothing is dead-lettered."""
 
 
+class NewerRecord(Away):
+    """A record was written by a newer version of the service than this one. Waited for: that one is on its way."""
+
+    def __init__(self, where: str, written: int, readable: int) -> None:
+        super().__init__(
+            f"a record in {where} was written with schema version {written}, and this version of the service reads"
+            f" up to {readable}: it waits for the newer one"
+        )
+
+
 class Halted(Exception):  # noqa: N818
     """The stage must not go on until a person resumes it: a bad deploy must not drain a topic."""
 
@@ -76,6 +86,8 @@ def is_refused(error: BaseException) -> bool:
 
 def reason_of(error: BaseException) -> str:
     """Why a server cannot be used and which setting to look at: never the error's text, which may hold secrets."""
+    if isinstance(error, NewerRecord):
+        return str(error)
     outer = next((each for each in chain_of(error) if not isinstance(each, Away)), error)
     server = "MONGO" if isinstance(outer, PyMongoError) else "REDIS" if isinstance(outer, RedisError) else "KAFKA"
     if any(map(is_refused, chain_of(error))):

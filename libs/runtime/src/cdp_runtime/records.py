@@ -10,7 +10,7 @@ import pickle  # nosec B403  # for copies in memory alone
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, Final, Generic, Protocol, Self, TypeAlias, TypeVar, cast
+from typing import Any, ClassVar, Final, Generic, Protocol, Self, TypeAlias, TypeVar, cast
 from uuid import UUID
 
 import bson
@@ -21,7 +21,7 @@ from pydantic import JsonValue
 from pymongo import InsertOne, ReplaceOne
 from pymongo.errors import BulkWriteError
 
-from cdp_runtime.failures import Conflict
+from cdp_runtime.failures import Conflict, NewerRecord
 from cdp_runtime.mongo import found
 from cdp_runtime.recent import Recent
 
@@ -32,7 +32,14 @@ DUPLICATE_KEY: Final = 11000
 
 
 class Record:
-    """One document. Subclasses hold the state and say how it is written down."""
+    """One document. Subclasses hold the state and say how it is written down.
+
+    `schema_version` is raised with any change of the state that the version before would misread. Older records
+    are understood by `from_state`. For a newer one the stage waits (NewerRecord): nothing is lost when a rollout
+    is not complete or is taken back.
+    """
+
+    schema_version: ClassVar[int] = 1
 
     def __init__(self, id: str) -> None:  # noqa: A002  # the field's name
         self.id = id
@@ -47,11 +54,11 @@ class Record:
 
     @classmethod
     def from_state(cls, id: str, state: State) -> Self:  # noqa: A002
-        """The record that `to_state` wrote."""
+        """The record that `to_state` wrote, in this version or in the earlier one that `schema_version` names."""
         raise NotImplementedError
 
     def to_state(self) -> State:
-        """The state as BSON can hold it; `_id`, `rev` and `recent` are added by the store."""
+        """The state as BSON can hold it; the store adds `_id`, `schema_version`, `rev` and `recent`."""
         raise NotImplementedError
 
     def seen(self, message_id: UUID | str) -> bool:
@@ -79,7 +86,10 @@ class Records(Protocol[R]):
     """A store of records."""
 
     async def load(self, ids: Iterable[str]) -> dict[str, R]:
-        """Every record asked for, blank where nothing is stored. One round trip."""
+        """Every record asked for, blank where nothing is stored. One round trip.
+
+        Raises NewerRecord if any was written by a newer version of the service.
+        """
         ...
 
     async def save(self, records: Mapping[str, R]) -> None:
@@ -103,7 +113,11 @@ class MemoryRecords(Generic[R]):
 
     async def load(self, ids: Iterable[str]) -> dict[str, R]:
         """See Records."""
-        return {i: restored(self._kind, i, copied(self.documents.get(i))) for i in dict.fromkeys(ids)}
+        return {i: self.restored(i, copied(self.documents.get(i))) for i in dict.fromkeys(ids)}
+
+    def restored(self, id_: str, document: State | None) -> R:
+        """The record in a document of this store."""
+        return restored(self._kind, id_, document, self._kind.__name__)
 
     async def save(self, records: Mapping[str, R]) -> None:
         """See Records."""
@@ -176,7 +190,12 @@ class MongoRecords(Generic[R]):
         """See Records."""
         wanted = {i: self._kept.take(i) for i in dict.fromkeys(ids)}
         documents = await found(self.collection, [i for i, kept in wanted.items() if kept is None])
-        return {i: restored(self._kind, i, kept or documents.get(i)) for i, kept in wanted.items()}
+        return {i: self.restored(i, kept or documents.get(i)) for i, kept in wanted.items()}
+
+    def restored(self, id_: str, document: State | None) -> R:
+        """The record in a document of this collection."""
+        where = f"{self.collection.database.name}.{self.collection.name}"
+        return restored(self._kind, id_, document, where)
 
     async def save(self, records: Mapping[str, R]) -> None:
         """See Records."""
@@ -211,10 +230,13 @@ class MongoRecords(Generic[R]):
         await self.collection.database.command("ping")
 
 
-def restored(kind: type[R], id: str, document: State | None) -> R:  # noqa: A002
-    """The record in a document, blank if there is none."""
+def restored(kind: type[R], id: str, document: State | None, where: str) -> R:  # noqa: A002
+    """The record in a document found there, blank if there is none; NewerRecord if it cannot be read."""
     if document is None:
         return kind.blank(id)
+    written = document.get("schema_version", 1)
+    if written > kind.schema_version:
+        raise NewerRecord(where, written, kind.schema_version)
     record = kind.from_state(id, document)
     record.rev = document["rev"]
     record.recent = Recent.parse(document["recent"])
@@ -223,7 +245,13 @@ def restored(kind: type[R], id: str, document: State | None) -> R:  # noqa: A002
 
 def document_of(record: Record) -> State:
     """The document of a record's next revision."""
-    return {**record.to_state(), "_id": record.id, "rev": record.rev + 1, "recent": record.recent.dump()}
+    return {
+        **record.to_state(),
+        "_id": record.id,
+        "schema_version": record.schema_version,
+        "rev": record.rev + 1,
+        "recent": record.recent.dump(),
+    }
 
 
 class Encoded(RawBSONDocument):

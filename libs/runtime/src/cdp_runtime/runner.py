@@ -19,7 +19,7 @@ from cdp_runtime.backoff import DeadLetterLimit, Patience
 from cdp_runtime.batch import DEAD_LETTERED, DUPLICATE, Batch, DeadLetter, Emitted, Tick
 from cdp_runtime.clock import Clock
 from cdp_runtime.codec import encode
-from cdp_runtime.failures import Conflict, Halted, is_away, reason_of
+from cdp_runtime.failures import Conflict, Halted, NewerRecord, is_away, reason_of
 from cdp_runtime.letters import dead_letter, poison_reason
 from cdp_runtime.stage import Stage
 from cdp_runtime.tracing import BatchTrace
@@ -104,7 +104,7 @@ class StageRunner(Generic[M]):
         except Exception as error:
             if not await is_away(error, self.stage.uses):
                 raise
-            metrics.RETRIES.labels(*self.labels, "away").inc()
+            metrics.RETRIES.labels(*self.labels, absence_of(error)).inc()
 
     def resume(self) -> None:
         """Go on after a halt: set aside whatever the batch at hand calls for, then count dead letters afresh."""
@@ -158,7 +158,7 @@ class StageRunner(Generic[M]):
                 if not await is_away(error, self.stage.uses):
                     raise
                 self._away(error)
-                await self._again("away", attempt)
+                await self._again(absence_of(error), attempt)
             else:
                 metrics.AWAY.labels(*self.labels).set(0)
                 return batch
@@ -263,6 +263,11 @@ class StageRunner(Generic[M]):
     async def _again(self, kind: str, attempt: int) -> None:
         metrics.RETRIES.labels(*self.labels, kind).inc()
         await self._clock.sleep(self._patience.wait(attempt))
+
+
+def absence_of(error: Exception) -> str:
+    """Which kind of retry it is: what is away, or a newer version of the service that has to be waited for."""
+    return "newer" if isinstance(error, NewerRecord) else "away"
 
 
 def count(counter: Counter, labels: tuple[str, ...], values: Iterable[str]) -> None:

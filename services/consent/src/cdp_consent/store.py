@@ -14,7 +14,7 @@ from typing import Final, Protocol, Self, TypeAlias
 
 from cdp_contracts.events_v1 import Purpose
 from cdp_runtime.mongo import mongo_client
-from cdp_runtime.records import MemoryRecords, MongoRecords, Record, Records, State, lost_inserts, restored
+from cdp_runtime.records import MemoryRecords, MongoRecords, Record, Records, State, lost_inserts
 from cdp_runtime.settings import MongoSettings
 from motor.motor_asyncio import AsyncIOMotorDatabase
 from pydantic import TypeAdapter, ValidationError
@@ -26,7 +26,6 @@ from cdp_consent.domain.ledger import GENESIS, Entry, Subject
 
 Database: TypeAlias = AsyncIOMotorDatabase[State]
 
-SCHEMA_VERSION: Final = 1
 NEVER: Final = datetime.min.replace(tzinfo=UTC)
 MARKS: Final[TypeAdapter[list[tuple[Purpose, Mark]]]] = TypeAdapter(list[tuple[Purpose, Mark]])
 SIGNALS: Final[TypeAdapter[list[tuple[Purpose, datetime]]]] = TypeAdapter(list[tuple[Purpose, datetime]])
@@ -56,7 +55,6 @@ class SubjectRecord(Record):
         """See Record."""
         subject = self.subject
         return {
-            "schema_version": SCHEMA_VERSION,
             "tenant": subject.tenant,
             "seq": subject.seq,
             "head": subject.head,
@@ -187,7 +185,7 @@ class MemorySubjects(MemoryRecords[SubjectRecord]):
     async def all(self) -> AsyncIterator[SubjectRecord]:
         """See Subjects."""
         for i, document in sorted(self.documents.items()):
-            yield restored(SubjectRecord, i, document)
+            yield self.restored(i, document)
 
 
 class MemoryLedger:
@@ -224,7 +222,7 @@ class MongoSubjects(MongoRecords[SubjectRecord]):
     async def all(self) -> AsyncIterator[SubjectRecord]:
         """See Subjects."""
         async for document in self.collection.find().sort("_id", ASCENDING):
-            yield restored(SubjectRecord, document["_id"], document)
+            yield self.restored(document["_id"], document)
 
 
 class MongoLedger:

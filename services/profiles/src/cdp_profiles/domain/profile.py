@@ -22,8 +22,6 @@ from cdp_profiles.domain.parts import (
 )
 from cdp_profiles.domain.state import parts_of, state_of
 
-SCHEMA_VERSION: Final = 1
-
 
 class Outcome(NamedTuple):
     """What is remembered of an applied message, because it cannot be rebuilt from the message.
@@ -116,7 +114,6 @@ class Profile(Record):
     def to_state(self) -> State:
         """See Record."""
         return {
-            "schema_version": SCHEMA_VERSION,
             "tenant": self.tenant,
             "revision": self.revision,
             "into": self.into,

@@ -13,8 +13,6 @@ from cdp_segments.domain import marks
 from cdp_segments.domain.marks import Ring
 from cdp_segments.domain.visits import Visits
 
-SCHEMA_VERSION: Final = 1
-
 
 class Member(NamedTuple):
     """A membership: since when and when it ends by itself (milliseconds), and by which version."""
@@ -110,7 +108,6 @@ class Person(Record):
     def to_state(self) -> State:
         """See Record. `members` and `wake_at` are there to be looked up by."""
         return {
-            "schema_version": SCHEMA_VERSION,
             "tenant": self.tenant,
             "partition": self.partition,
             "into": self.into,
