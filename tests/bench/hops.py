@@ -71,7 +71,7 @@ async def idle(up: Running) -> None:
     seen, since = -1.0, time.monotonic()
     while time.monotonic() - since < 1:
         metrics = await asyncio.to_thread(up.platform.roles["segments-evaluator"].metrics)
-        consumed = next(
+        consumed = sum(
             float(line.split()[-1]) for line in metrics.splitlines()
             if line.startswith("cdp_messages_consumed_total{")
         )  # fmt: skip

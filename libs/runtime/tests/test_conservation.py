@@ -11,7 +11,7 @@ from cdp_contracts.topics import Topic
 from cdp_runtime.batch import Batch
 from cdp_runtime.codec import decode
 from cdp_runtime.failures import Conflict
-from cdp_runtime.metrics import IMBALANCE, OUTCOMES, UNACCOUNTED
+from cdp_runtime.metrics import CONSUMED, IMBALANCE, OUTCOMES, UNACCOUNTED
 from cdp_runtime.stage import Stage
 from cdp_runtime.transport import Incoming
 from cdp_testkit import LocalBus
@@ -41,6 +41,10 @@ class Books:
     @property
     def imbalance(self) -> float:
         return of(IMBALANCE, self.role, self.name)
+
+    @property
+    def consumed(self) -> float:
+        return of(CONSUMED, self.role, self.name, self.topics.orders.name)
 
     def outcomes(self, *names: str) -> list[float]:
         return [of(OUTCOMES, self.role, self.name, name) for name in names]
@@ -123,6 +127,7 @@ async def test_what_is_run_again_counts_once(topics: Topics) -> None:
     await books.handle(1, 2, 3)
     assert books.outcomes("emitted", "dead-lettered") == [3, 0]
     assert books.imbalance == 0
+    assert books.consumed == 3
 
 
 async def test_a_batch_that_halts_is_in_flight_and_counted_when_it_is_done(topics: Topics) -> None:
@@ -135,9 +140,11 @@ async def test_a_batch_that_halts_is_in_flight_and_counted_when_it_is_done(topic
     assert books.bus.halted()
     assert books.outcomes("dead-lettered") == [0]
     assert books.imbalance == 0
+    assert books.consumed == 0
     books.bus.resume(f"{books.role}.refuse")
     await books.bus.drain()
     assert books.outcomes("dead-lettered") == [8]
+    assert books.consumed == 8
     assert books.imbalance == 0
 
 

@@ -17,6 +17,7 @@ from faststream.asgi.types import Receive, Scope, Send
 from opentelemetry.sdk.trace import TracerProvider
 
 from cdp_runtime import metrics
+from cdp_runtime.absence import Absence, watch
 from cdp_runtime.admin import Admins
 from cdp_runtime.backoff import Patience
 from cdp_runtime.clock import Clock, SystemClock
@@ -146,10 +147,15 @@ def role(
             adapter = KafkaStage(runner, kafka, clock, lambda: state.ready)
             adapter.attach(broker)
             state.stages.append(adapter)
+    held = [*resources, *([producer] if producer else [])]
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(_prepare(state, before))]
+        absences = [stage.runner.absence for stage in state.stages] or [Absence(name)]
+        tasks = [
+            asyncio.create_task(_prepare(state, before)),
+            asyncio.create_task(watch(name, held, absences)),
+        ]
         if tables and kafka:
             tasks.append(asyncio.create_task(TableReader(kafka, tables).run()))
         try:
@@ -158,7 +164,7 @@ def role(
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            for resource in (*resources, *([producer] if producer else [])):
+            for resource in held:
                 await resource.close()
             provider.shutdown()
 

@@ -8,7 +8,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 STAGE: Final = ("role", "stage")
 
-CONSUMED: Final = Counter("cdp_messages_consumed", "Messages read", STAGE)
+CONSUMED: Final = Counter("cdp_messages_consumed", "Messages read and done with", (*STAGE, "topic"))
 EMITTED: Final = Counter("cdp_messages_emitted", "Messages acknowledged by the broker", (*STAGE, "topic"))
 DEAD_LETTERS: Final = Counter("cdp_dead_letters", "Messages set aside", (*STAGE, "reason"))
 DUPLICATES: Final = Counter("cdp_duplicates", "Copies of messages that had come before", STAGE)
@@ -42,4 +42,3 @@ AWAY: Final = Gauge("cdp_resource_away", "1 while a store or the broker cannot b
 BAD_DEFINITIONS: Final = Counter("cdp_bad_definitions", "Definitions that did not compile", ("topic",))
 ROLE_READY: Final = Gauge("cdp_role_ready", "1 while the role can do its work", ("role",))
 TABLE_READY: Final = Gauge("cdp_table_ready", "1 once a table of definitions can be used", ("role", "topic"))
-STAGE_INFO: Final = Gauge("cdp_stage_info", "Always 1: which topic a stage reads", (*STAGE, "topic"))

@@ -15,6 +15,7 @@ from prometheus_client import Counter
 from pydantic import ValidationError
 
 from cdp_runtime import metrics
+from cdp_runtime.absence import Absence
 from cdp_runtime.backoff import DeadLetterLimit, Patience
 from cdp_runtime.batch import DEAD_LETTERED, DUPLICATE, Batch, DeadLetter, Emitted, Tick
 from cdp_runtime.clock import Clock
@@ -57,9 +58,11 @@ class StageRunner(Generic[M]):
         self._limit = DeadLetterLimit(self._patience)
         self._tracer = tracer or TracerProvider().get_tracer("cdp")
         self._outcomes: Tally[str] = Tally()
+        self.absence = Absence(*self.labels)
         metrics.IMBALANCE.labels(*self.labels).inc(0)
+        metrics.BATCH_SECONDS.labels(*self.labels)  # a stage that never begins shows as one that has done nothing
         for topic in stage.reads:
-            metrics.STAGE_INFO.labels(*self.labels, topic.name).set(1)
+            metrics.CONSUMED.labels(*self.labels, topic.name).inc(0)
 
     async def process(self, records: Sequence[Incoming]) -> None:
         """Handle these records: when it returns, all that follows from them is acknowledged.
@@ -68,8 +71,6 @@ class StageRunner(Generic[M]):
         """
         started = self._clock.now()
         metrics.BATCH_STARTED.labels(*self.labels).set(started.timestamp())
-        metrics.CONSUMED.labels(*self.labels).inc(len(records))
-        metrics.BATCH_SIZE.labels(*self.labels).observe(len(records))
         self._outcomes.clear()
         try:
             decoded, letters = self._decode(records)
@@ -80,8 +81,11 @@ class StageRunner(Generic[M]):
                 await self._handle(decoded)
         finally:
             metrics.BATCH_STARTED.labels(*self.labels).set(0)
+            self.absence.note("batch", away=False)
         self._limit.batch_done()
         self._balance(len(records))
+        count(metrics.CONSUMED, self.labels, (record.topic for record in records))
+        metrics.BATCH_SIZE.labels(*self.labels).observe(len(records))
         now = self._clock.now()
         metrics.BATCH_SECONDS.labels(*self.labels).observe((now - started).total_seconds())
         self._observe_latency(decoded, now)
@@ -99,11 +103,13 @@ class StageRunner(Generic[M]):
                 metrics.TIMERS.labels(*self.labels).inc(len(tick.outbox.emitted))
             for action in tick.acknowledged:
                 await action()
+            self.absence.note("tick", away=False)
         except Conflict:
             metrics.RETRIES.labels(*self.labels, "conflict").inc()
         except Exception as error:
             if not await is_away(error, self.stage.uses):
                 raise
+            self._away("tick", error)
             metrics.RETRIES.labels(*self.labels, absence_of(error)).inc()
 
     def resume(self) -> None:
@@ -157,10 +163,10 @@ class StageRunner(Generic[M]):
             except Exception as error:
                 if not await is_away(error, self.stage.uses):
                     raise
-                self._away(error)
+                self._away("batch", error)
                 await self._again(absence_of(error), attempt)
             else:
-                metrics.AWAY.labels(*self.labels).set(0)
+                self.absence.note("batch", away=False)
                 return batch
             attempt += 1
 
@@ -215,11 +221,11 @@ class StageRunner(Generic[M]):
             except Exception as error:
                 if not await is_away(error, (self._producer,)):
                     raise
-                self._away(error)
+                self._away("batch", error)
                 await self._again("away", attempt)
                 attempt += 1
             else:
-                metrics.AWAY.labels(*self.labels).set(0)
+                self.absence.note("batch", away=False)
                 return
 
     def _balance(self, handled: int) -> None:
@@ -256,8 +262,8 @@ class StageRunner(Generic[M]):
         log.error("%s halted: %s", self.group, reason)
         return Halted(reason)
 
-    def _away(self, error: Exception) -> None:
-        metrics.AWAY.labels(*self.labels).set(1)
+    def _away(self, finder: str, error: Exception) -> None:
+        self.absence.note(finder, away=True)
         log.warning("%s waits: %s", self.group, reason_of(error))
 
     async def _again(self, kind: str, attempt: int) -> None:
