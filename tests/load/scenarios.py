@@ -77,7 +77,7 @@ async def bot(up: Running, n: int) -> Figures:
     expect(len(answers.stored) == n and counted == n, f"{counted} of {n} events of the bot are counted")
     expect(await letters(up) == before, "something was dead-lettered")
     return {
-        "bot's events a minute": 60 * n / sent,
+        "bot's events a minute": 60 * n / sent, "connections that broke": len(answers.broken),
         **told("others, alone", alone), **told("others, beside it", others.result()),
         **{f"before, {name}": size for name, size in small.items()}, **await sizes(up), **peak_megabytes(up),
     }  # fmt: skip

@@ -6,7 +6,6 @@ import asyncio
 import json
 import time
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import uuid4
@@ -39,10 +38,11 @@ def event(device: str, name: str = VIEW, **more: Any) -> dict[str, Any]:
 
 @dataclass
 class Answers:
-    """How the edge answered: what it said yes to, and every other answer."""
+    """How the edge answered: what it said yes to, every other answer, and connections that broke instead."""
 
     stored: set[str] = field(default_factory=set)
     refused: list[httpx.Response] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
 
 
 async def send(
@@ -54,18 +54,20 @@ async def send(
     ) as edge:
         for start in range(0, len(events), per_request):
             batch = events[start : start + per_request]
-            answer = await posted(edge, batch)
+            answer = await posted(edge, batch, answers)
             if answer.is_success:
                 answers.stored |= {one["messageId"] for one in batch}
             else:
                 answers.refused.append(answer)
 
 
-async def posted(edge: httpx.AsyncClient, batch: Sequence[dict[str, Any]]) -> httpx.Response:
+async def posted(edge: httpx.AsyncClient, batch: Sequence[dict[str, Any]], answers: Answers) -> httpx.Response:
     """The edge's answer. A connection that breaks is tried again, as by every SDK: ids tell copies."""
     for _ in range(TRIES - 1):
-        with suppress(httpx.NetworkError, httpx.RemoteProtocolError):
+        try:
             return await edge.post("/v1/batch", json={"batch": batch})
+        except (httpx.NetworkError, httpx.RemoteProtocolError) as error:
+            answers.broken.append(type(error).__name__)
     return await edge.post("/v1/batch", json={"batch": batch})
 
 

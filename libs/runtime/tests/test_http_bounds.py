@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -45,6 +46,10 @@ class Connection:
     async def send(self, data: bytes) -> None:
         self._writer.write(data)
         await self._writer.drain()
+
+    def send_now(self, data: bytes) -> None:
+        """Hand it to the kernel at once, past the event loop."""
+        assert os.write(self._writer.get_extra_info("socket").fileno(), data) == len(data)
 
     async def answer(self) -> Answer:
         async with asyncio.timeout(PATIENCE):

@@ -11,12 +11,14 @@ import json
 from asyncio.events import TimerHandle
 from functools import cache
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from cdp_runtime.http_guard import HARDENED
 from cdp_runtime.settings import HttpBounds
+
+LOOK_SECONDS: Final = 0.05
 
 
 class TooLargeHeadersError(Exception):
@@ -39,6 +41,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._bounds = bounds()
+        self.timeout_keep_alive = self._bounds.keep_alive_seconds  # type: ignore[assignment]  # it is only added to a time
         self._timer: TimerHandle | None = None
         self._received = 0
         self._messages = 0
@@ -55,6 +58,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """See asyncio.Protocol."""
         self._disarm()
         super().connection_lost(exc)
+        self._unset_keepalive_if_required()  # uvicorn leaves it where the connection broke
 
     def data_received(self, data: bytes) -> None:
         """See asyncio.Protocol. What arrives whole, as nearly everything does, costs a few comparisons."""
@@ -95,6 +99,15 @@ class BoundedProtocol(HttpToolsProtocol):
         self._whole = True
         super().on_message_complete()
 
+    def timeout_keep_alive_handler(self) -> None:
+        """Close an idle connection, unless something has come over it that was not looked at yet.
+
+        A process that stood still sees its timers before what arrived meanwhile. Closed there and then, the next
+        request would be reset, though it was sent in good time.
+        """
+        close = super().timeout_keep_alive_handler
+        self.timeout_keep_alive_task = self.loop.call_later(LOOK_SECONDS, close)
+
     def send_400_response(self, msg: str) -> None:
         """Bytes that are no HTTP, in the shape of every other answer; nothing after another refusal."""
         self._refuse(400, "http", "this is no HTTP request")
@@ -112,6 +125,10 @@ class BoundedProtocol(HttpToolsProtocol):
             self._timer = None
 
     def _expired(self) -> None:
+        """What has arrived is looked at first, as before an idle connection is closed."""
+        self._timer = self.loop.call_later(LOOK_SECONDS, self._give_up)
+
+    def _give_up(self) -> None:
         self._timer = None
         if self._received:
             self._refuse(408, "timeout", f"a request must be complete within {self._bounds.receive_seconds:g} s")

@@ -102,11 +102,14 @@ class RedisSettings(TlsSettings):
 
 
 class HttpBounds(BaseSettings):
-    """What an HTTP role takes in. The first four are kept by the protocol that uvicorn runs."""
+    """What an HTTP role takes in. The first five are kept by the protocol that uvicorn runs."""
 
     model_config = SettingsConfigDict(**CONFIG, env_prefix="CDP_HTTP_")
 
     receive_seconds: float = Field(default=20, gt=0, description="time for a request to arrive whole")
+    keep_alive_seconds: float = Field(
+        default=75, gt=0, description="time for the next request on a connection; more than proxies in front allow"
+    )
     max_headers: int = Field(default=100, ge=1, description="headers of a request")
     max_header_bytes: int = Field(default=32 * 1024, ge=1024, description="bytes of its headers and URL")
     max_request_bytes: int = Field(default=16 * 1024**2, ge=1024, description="bytes of a whole request")
