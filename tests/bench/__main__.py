@@ -14,7 +14,7 @@ import uvloop
 from cdp_devstack.running import running
 from cdp_devstack.servers import Stack
 
-from tests.bench import chain, end_to_end, hops, identity, relay, scale, segments
+from tests.bench import chain, end_to_end, hops, identity, relay, runtime, scale, segments
 from tests.bench.report import Row, write
 
 Benchmark: TypeAlias = Callable[[Path], list[Row]]
@@ -58,7 +58,13 @@ def engine(folder: Path) -> list[Row]:
     return segments.rows()
 
 
+def share(folder: Path) -> list[Row]:
+    """In this process."""
+    return runtime.rows()
+
+
 BENCHMARKS: Final[dict[str, Benchmark]] = {
+    "runtime": share,
     "relay": relayed,
     "end-to-end": through_everything,
     "hops": by_hop,

@@ -26,8 +26,9 @@ class Absence:
 
     def note(self, finder: str, *, away: bool) -> None:
         """What one of those who look has found; it holds until the same one finds otherwise."""
-        (self._found.add if away else self._found.discard)(finder)
-        self._gauge.set(bool(self._found))
+        if away != (finder in self._found):
+            self._found ^= {finder}
+            self._gauge.set(bool(self._found))
 
 
 class Pinged(Protocol):

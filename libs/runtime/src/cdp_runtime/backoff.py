@@ -43,11 +43,13 @@ class DeadLetterLimit:
         if self._pardoned:
             return
         self._row = self._row + dead if alive == 0 else dead
+        was_full = len(self._window) == self._patience.window
         self._window.extend([True] * dead + [False] * alive)
         if self._row >= self._patience.in_a_row:
             raise Halted(f"{self._row} dead letters in a row")
         full = len(self._window) == self._patience.window
-        if full and sum(self._window) > self._patience.share * self._patience.window:
+        risen = dead or not was_full
+        if full and risen and sum(self._window) > self._patience.share * self._patience.window:
             share = f"{self._patience.share:.0%} of {self._patience.window}"
             raise Halted(f"more than {share} messages dead-lettered")
 

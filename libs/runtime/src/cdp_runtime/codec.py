@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from functools import cache
 from typing import TypeVar
@@ -9,6 +10,7 @@ from uuid import uuid4
 
 from cdp_contracts.envelope import Contract, Message, derived_id
 from cdp_contracts.topics import Topic
+from pydantic import TypeAdapter
 
 from cdp_runtime.transport import Headers, Outgoing
 
@@ -35,17 +37,28 @@ def encode(topic: Topic[M], message: M, *, source: str, now: datetime, trace: He
     return Outgoing(
         topic=topic.name,
         key=None if key is None else key.encode(),
-        value=message.model_dump_json().encode(),
+        value=_writer_of(type(message))(message),
         headers=headers,
     )
 
 
 def _id_of(message: Contract) -> str:
     """The message's own id. A sender's id may be anything, an address even: it goes into the header as a hash."""
-    if "id" in type(message).model_fields:
+    if _has_id(type(message)):
         return str(getattr(message, "id"))  # noqa: B009  # not every contract has one
     given = getattr(message, "message_id", None)
     return str(derived_id(given, "received") if isinstance(given, str) else uuid4())
+
+
+@cache
+def _has_id(model: type[Contract]) -> bool:
+    return "id" in model.model_fields
+
+
+@cache
+def _writer_of(model: type[Contract]) -> Callable[[Contract], bytes]:
+    """Writes bytes at once, where a model's own method would make a text of them first."""
+    return TypeAdapter(model).dump_json
 
 
 @cache

@@ -22,6 +22,7 @@ from cdp_runtime.clock import Clock
 from cdp_runtime.codec import encode
 from cdp_runtime.failures import Conflict, Halted, NewerRecord, is_away, reason_of
 from cdp_runtime.letters import dead_letter, poison_reason
+from cdp_runtime.metrics import child
 from cdp_runtime.stage import Stage
 from cdp_runtime.tracing import BatchTrace
 from cdp_runtime.transport import Incoming, Outgoing, Producer, TooLarge
@@ -59,10 +60,10 @@ class StageRunner(Generic[M]):
         self._tracer = tracer or TracerProvider().get_tracer("cdp")
         self._outcomes: Tally[str] = Tally()
         self.absence = Absence(*self.labels)
-        metrics.IMBALANCE.labels(*self.labels).inc(0)
-        metrics.BATCH_SECONDS.labels(*self.labels)  # a stage that never begins shows as one that has done nothing
+        child(metrics.IMBALANCE, *self.labels).inc(0)
+        child(metrics.BATCH_SECONDS, *self.labels)  # a stage that never begins shows as one that has done nothing
         for topic in stage.reads:
-            metrics.CONSUMED.labels(*self.labels, topic.name).inc(0)
+            child(metrics.CONSUMED, *self.labels, topic.name).inc(0)
 
     async def process(self, records: Sequence[Incoming]) -> None:
         """Handle these records: when it returns, all that follows from them is acknowledged.
@@ -70,7 +71,7 @@ class StageRunner(Generic[M]):
         Retries for ever while a store or the broker is away. Raises Halted when the stage must stop.
         """
         started = self._clock.now()
-        metrics.BATCH_STARTED.labels(*self.labels).set(started.timestamp())
+        child(metrics.BATCH_STARTED, *self.labels).set(started.timestamp())
         self._outcomes.clear()
         try:
             decoded, letters = self._decode(records)
@@ -80,14 +81,14 @@ class StageRunner(Generic[M]):
             if decoded:
                 await self._handle(decoded)
         finally:
-            metrics.BATCH_STARTED.labels(*self.labels).set(0)
+            child(metrics.BATCH_STARTED, *self.labels).set(0)
             self.absence.note("batch", away=False)
         self._limit.batch_done()
         self._balance(len(records))
         count(metrics.CONSUMED, self.labels, (record.topic for record in records))
-        metrics.BATCH_SIZE.labels(*self.labels).observe(len(records))
+        child(metrics.BATCH_SIZE, *self.labels).observe(len(records))
         now = self._clock.now()
-        metrics.BATCH_SECONDS.labels(*self.labels).observe((now - started).total_seconds())
+        child(metrics.BATCH_SECONDS, *self.labels).observe((now - started).total_seconds())
         self._observe_latency(decoded, now)
 
     async def tick(self, watermarks: Mapping[int, datetime]) -> None:
@@ -100,22 +101,22 @@ class StageRunner(Generic[M]):
             if tick.outbox.emitted:
                 trace = self._trace(())
                 await self._send(tick.outbox.emitted, [], trace)
-                metrics.TIMERS.labels(*self.labels).inc(len(tick.outbox.emitted))
+                child(metrics.TIMERS, *self.labels).inc(len(tick.outbox.emitted))
             for action in tick.acknowledged:
                 await action()
             self.absence.note("tick", away=False)
         except Conflict:
-            metrics.RETRIES.labels(*self.labels, "conflict").inc()
+            child(metrics.RETRIES, *self.labels, "conflict").inc()
         except Exception as error:
             if not await is_away(error, self.stage.uses):
                 raise
             self._away("tick", error)
-            metrics.RETRIES.labels(*self.labels, absence_of(error)).inc()
+            child(metrics.RETRIES, *self.labels, absence_of(error)).inc()
 
     def resume(self) -> None:
         """Go on after a halt: set aside whatever the batch at hand calls for, then count dead letters afresh."""
         self._limit.pardon()
-        metrics.HALTED.labels(*self.labels).set(0)
+        child(metrics.HALTED, *self.labels).set(0)
 
     def _decode(self, records: Sequence[Incoming]) -> tuple[list[Decoded[M]], list[DeadLetter]]:
         decoded: list[Decoded[M]] = []
@@ -231,15 +232,15 @@ class StageRunner(Generic[M]):
     def _balance(self, handled: int) -> None:
         """Hold what went into a batch against what became of it, now that nothing of it is in flight."""
         for outcome, number in self._outcomes.items():
-            metrics.OUTCOMES.labels(*self.labels, outcome).inc(number)
-        metrics.DUPLICATES.labels(*self.labels).inc(self._outcomes[DUPLICATE])
+            child(metrics.OUTCOMES, *self.labels, outcome).inc(number)
+        child(metrics.DUPLICATES, *self.labels).inc(self._outcomes[DUPLICATE])
         if missing := handled - self._outcomes.total():
-            metrics.UNACCOUNTED.labels(*self.labels).inc(max(0, missing))
-            metrics.IMBALANCE.labels(*self.labels).inc(missing)
+            child(metrics.UNACCOUNTED, *self.labels).inc(max(0, missing))
+            child(metrics.IMBALANCE, *self.labels).inc(missing)
             log.error("%s: %d messages have no outcome", self.group, missing)
 
     def _observe_latency(self, decoded: Sequence[Decoded[M]], now: datetime) -> None:
-        histogram = metrics.SINCE_RECEIVED.labels(*self.labels)
+        histogram = child(metrics.SINCE_RECEIVED, *self.labels)
         for message, record in decoded[:: 1 + len(decoded) // LATENCIES_A_BATCH]:
             received = getattr(message, "received_at", None) or record.timestamp
             histogram.observe(max(0.0, (now - received).total_seconds()))
@@ -258,7 +259,7 @@ class StageRunner(Generic[M]):
                 raise self._halted(f"{letter.reason} on {topic.name}")
 
     def _halted(self, reason: str) -> Halted:
-        metrics.HALTED.labels(*self.labels).set(1)
+        child(metrics.HALTED, *self.labels).set(1)
         log.error("%s halted: %s", self.group, reason)
         return Halted(reason)
 
@@ -267,7 +268,7 @@ class StageRunner(Generic[M]):
         log.warning("%s waits: %s", self.group, reason_of(error))
 
     async def _again(self, kind: str, attempt: int) -> None:
-        metrics.RETRIES.labels(*self.labels, kind).inc()
+        child(metrics.RETRIES, *self.labels, kind).inc()
         await self._clock.sleep(self._patience.wait(attempt))
 
 
@@ -278,8 +279,5 @@ def absence_of(error: Exception) -> str:
 
 def count(counter: Counter, labels: tuple[str, ...], values: Iterable[str]) -> None:
     """Add one for each value, grouped so that a batch costs a few increments."""
-    totals: dict[str, int] = {}
-    for value in values:
-        totals[value] = totals.get(value, 0) + 1
-    for value, total in totals.items():
-        counter.labels(*labels, value).inc(total)
+    for value, total in Tally(values).items():
+        child(counter, *labels, value).inc(total)
