@@ -19,6 +19,7 @@ log: Final = logging.getLogger("cdp.kafka")
 
 COMMIT_SECONDS: Final = 0.25
 LAST_COMMIT_SECONDS: Final = 5.0
+LONGEST_COMMIT: Final = 30.0
 
 
 class Progress:
@@ -32,6 +33,7 @@ class Progress:
         self._handled: dict[TopicPartition, tuple[int, datetime]] = {}
         self._open: dict[TopicPartition, int] = {}
         self._committed_at = 0.0
+        self.stuck = False
 
     def note(self, records: Iterable[Incoming]) -> None:
         """These records are done with. Of each partition they come in order."""
@@ -43,6 +45,7 @@ class Progress:
         """Know nothing: partitions were assigned anew."""
         self._handled.clear()
         self._open.clear()
+        self.stuck = False
 
     async def rewind(self, consumer: AIOKafkaConsumer) -> None:
         """Read on behind what was handled, whatever was fetched since. KafkaError if that cannot be learnt."""
@@ -67,12 +70,14 @@ class Progress:
         self._open = {}
         self._committed_at = time.monotonic()
         try:
-            await consumer.commit(offsets)
+            await asyncio.wait_for(consumer.commit(offsets), LONGEST_COMMIT)
         except (CommitFailedError, IllegalStateError):
             log.warning("%s: partitions moved before the commit, others handle them again", self._group)
-        except (KafkaError, RuntimeError) as error:  # uvloop says RuntimeError of a connection that just closed
+        except (KafkaError, RuntimeError, TimeoutError) as error:  # uvloop: RuntimeError, if just closed
             log.warning("%s: commit failed: %s", self._group, type(error).__name__)
             self._open = offsets | self._open
+            # After the broker was away aiokafka may look for its coordinator for ever: a new consumer does not.
+            self.stuck = isinstance(error, TimeoutError)
 
     def behind_since(self, consumer: AIOKafkaConsumer | None) -> datetime | None:
         """When the last record was written that was handled where more is waiting; None if nothing waits."""

@@ -156,7 +156,7 @@ class KafkaStage:
         attempt = 0
         while not self.stopping and (consumer := self._consumer):
             try:
-                await (self._join_anew() if given_up(consumer) else self._turn(consumer))
+                await (self._join_anew() if self._progress.stuck or given_up(consumer) else self._turn(consumer))
             except ConsumerStoppedError:
                 return
             except Exception as error:
@@ -175,7 +175,7 @@ class KafkaStage:
             await self.revoke()
             while not self.stopping and (subscriber := self._subscriber):
                 with suppress(KafkaError, OSError, RuntimeError):
-                    await subscriber.stop()
+                    await asyncio.wait_for(subscriber.stop(), self._settings.drain_seconds)
                     await subscriber.start()
                     return
                 await asyncio.sleep(RETRY_SECONDS)
