@@ -195,6 +195,7 @@ def environment_for(stack: Stack) -> dict[str, str]:
         "CDP_PROFILES_READ_TOKENS": f'{{"{READ_TOKEN}": "{TENANT}"}}',
         "CDP_SEGMENTS_READ_TOKENS": f'{{"{READ_TOKEN}": "{TENANT}"}}',
         "PYTHONUNBUFFERED": "1",
+        "MALLOC_ARENA_MAX": "2",  # as in the images: what is measured here is what ships
         **{name: os.environ[name] for name in ("VIRTUAL_ENV", "COVERAGE_PROCESS_START") if name in os.environ},
     }
 
