@@ -14,7 +14,7 @@ import uvloop
 from cdp_devstack.running import running
 from cdp_devstack.servers import Stack
 
-from tests.bench import chain, end_to_end, hops, identity, relay, runtime, scale, segments
+from tests.bench import chain, end_to_end, hops, identity, matching, relay, runtime, scale, segments
 from tests.bench.report import Row, write
 
 Benchmark: TypeAlias = Callable[[Path], list[Row]]
@@ -61,6 +61,8 @@ def engine(folder: Path) -> list[Row]:
 def share(folder: Path) -> list[Row]:
     """In this process."""
     return runtime.rows()
+def who_is_who(folder: Path) -> list[Row]:
+    return matching.rows()
 
 
 BENCHMARKS: Final[dict[str, Benchmark]] = {
@@ -71,6 +73,7 @@ BENCHMARKS: Final[dict[str, Benchmark]] = {
     "scale": by_size,
     "identity": graph,
     "segments": engine,
+    "matching": who_is_who,
 }
 
 
