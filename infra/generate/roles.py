@@ -42,6 +42,7 @@ ROLES: Final = (
     DeployedRole("collector-receipts", ("kafka", "redis"), serves=True),
     DeployedRole("consent-gate", ("kafka", "mongo")),
     DeployedRole("identity-resolver", ("kafka", "mongo")),
+    DeployedRole("identity-matcher", ("kafka", "mongo"), serves=True),
     DeployedRole("profiles-writer", ("kafka", "mongo")),
     DeployedRole("profiles-http", ("mongo",), serves=True),
     DeployedRole("segments-evaluator", ("kafka", "mongo", "redis")),

@@ -15,7 +15,11 @@ from cdp_collector.receipts_api import receipts_api
 from cdp_collector.settings import HttpSettings
 from cdp_collector.store import Definitions, MemoryDedup, MemoryLog
 from cdp_contracts.definitions_v1 import SourceDefined
+from cdp_contracts.matches_v1 import MatchDecided
 from cdp_contracts.topics import SOURCES_DEFINED
+from cdp_identity.matcher.queue import Desk as MatchesDesk
+from cdp_identity.matcher.queue import build_api as matches_api
+from cdp_identity.matcher.store import memory_store
 from cdp_profiles.api.readers import Readers
 from cdp_profiles.api.routes import build_api as profiles_api
 from cdp_profiles.settings import ReadToken
@@ -80,11 +84,27 @@ def receipts() -> FastAPI:
     return receipts_api(MemoryReceipts(MemoryDedup(60, now), 60, now), tokens, UNLIMITED, retention_seconds=60)
 
 
+def matches() -> FastAPI:
+    tokens, store = Tokens([(SecretStr(TOKEN), "demo")]), memory_store()
+    return matches_api(MatchesDesk(store, NoVerdicts(), tokens, UNLIMITED, SystemClock()))
+
+
+class NoVerdicts:
+    """There is no pair to decide about."""
+
+    async def write(self, verdict: MatchDecided) -> None:
+        raise NotImplementedError
+
+    async def ping(self) -> None:
+        """It is there."""
+
+
 ROLES: dict[str, Callable[[], FastAPI]] = {
     "collector": collector,
     "profiles": profiles,
     "segments": segments,
     "receipts": receipts,
+    "matches": matches,
 }
 
 

@@ -29,6 +29,10 @@ from cdp_contracts.segments_v1 import MembershipChange, MembershipChanged
 from cdp_contracts.topics import EVENTS_RECEIVED, MEMBERSHIP_CHANGED, PROFILES_UPDATED, TOPICS
 from cdp_identity.domain.entities import Entity
 from cdp_identity.handlers import stages as resolver_stages
+from cdp_identity.matcher.handlers import stages as matcher_stages
+from cdp_identity.matcher.matcher import Matcher
+from cdp_identity.matcher.store import MatcherStore, memory_store
+from cdp_identity.matcher.telling import Rules
 from cdp_identity.store import IdentityGraph, MemoryGraphStore
 from cdp_profiles.domain.limits import Limits as ProfileLimits
 from cdp_profiles.domain.parts import Identifier
@@ -90,6 +94,8 @@ class Pipeline:
         self.dedup = MemoryDedup(DAY, self.bus.clock.now)
         self.receipts = MemoryReceipts(self.dedup, DAY, self.bus.clock.now)
         self.told_receipts = False
+        self.matches = memory_store()
+        self.matching = False
         self.edge_definitions = Definitions()
         self.bus.attach("collector-http", [], self.edge_definitions.tables)
         self.restart()
@@ -114,6 +120,8 @@ class Pipeline:
         self.bus.attach("segments-evaluator", evaluator_stages(catalogs, self.people, timers), [catalogs.table])
         if self.told_receipts:
             self.start_receipts()
+        if self.matching:
+            self.start_matcher()
 
     def _start_validator(self) -> None:
         known = Definitions()
@@ -126,6 +134,17 @@ class Pipeline:
         self.told_receipts = True
         receipts = self._watched(self.receipts, "collector-receipts")
         self.bus.attach("collector-receipts", receipt_stages(receipts))
+
+    def start_matcher(self) -> None:
+        """Start the role that nobody else needs, now and with all others from now on."""
+        self.matching = True
+        kept = (
+            self._watched(getattr(self.matches, name), "identity-matcher")
+            for name in ("entries", "blocks", "counters", "pairs")
+        )
+        rules = Rules(frozenset({"analytics"}), {"*": "GB"})
+        matcher = Matcher(MatcherStore(*kept), rules, PSEUDONYMS)
+        self.bus.attach("identity-matcher", matcher_stages(matcher))
 
     def receipts_desk(self) -> httpx.AsyncClient:
         """Where senders ask what became of an event."""
@@ -213,6 +232,10 @@ class Pipeline:
             "identity": {
                 **vars(self.graph),
                 "population": {i: shape(e) for i, e in self.graph.population.items()},
+            },
+            "matches": {
+                name: settled(getattr(self.matches, name).documents)
+                for name in ("entries", "blocks", "counters", "pairs")
             },
             "profiles": settled(self.profile_records.documents),
             "segments": settled(self.people_records.documents),

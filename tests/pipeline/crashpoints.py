@@ -9,22 +9,31 @@ from __future__ import annotations
 import ast
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from assembly import Pipeline
+from assembly import PSEUDONYMS, TENANT, Pipeline
 from cdp_contracts import failures_v1
-from cdp_contracts.topics import EVENTS_RECEIVED
+from cdp_contracts.envelope import derived_id
+from cdp_contracts.events_v1 import Decision, Event, EventResolved
+from cdp_contracts.identities_v1 import Evidence, IdentitiesMerged
+from cdp_contracts.matches_v1 import MatchDecided
+from cdp_contracts.topics import EVENTS_RECEIVED, EVENTS_RESOLVED, IDENTITIES_MERGED, MATCHES_DECIDED
 from cdp_runtime.backoff import Patience
 from cdp_runtime.failures import Away
 from cdp_runtime.transport import Incoming
 from cdp_testkit import Action, Crash
+from pydantic import JsonValue
 from watching import READS
 
 SERVICES: Final = Path(__file__).parents[2] / "services"
 AT_ONCE: Final = Patience(first_wait=0, longest_wait=0)
 
 RECEIPTS: Final = "note_facts"
+MATCHER: Final = frozenset({"match_people", "absorb_people", "settle_pairs"})
+SILENT: Final = frozenset({RECEIPTS, "absorb_people", "settle_pairs"})
+"""From these nothing is emitted."""
 LETTER: Final = (
     failures_v1.SOURCE_TOPIC, failures_v1.SOURCE_PARTITION, failures_v1.SOURCE_OFFSET, failures_v1.REASON,
 )  # fmt: skip
@@ -74,8 +83,18 @@ class Steps:
 
     @property
     def silent(self) -> bool:
-        """Whether it is the handler of the role that nobody else needs, from which nothing is emitted."""
+        """Whether nothing is emitted from the handler."""
+        return self._handler.stage in SILENT
+
+    @property
+    def keeps_receipts(self) -> bool:
+        """Whether it is the handler of the receipts, which nobody else needs."""
         return self._handler.stage == RECEIPTS
+
+    @property
+    def matches(self) -> bool:
+        """Whether it is one of the matcher's, which nobody else needs."""
+        return self._handler.stage in MATCHER
 
     def __call__(self, action: Action) -> None:
         """Before a step is taken."""
@@ -109,8 +128,11 @@ async def told(script: Script | None = None, *, withdrawal: bool = True) -> Pipe
     platform = await Pipeline.ready(AT_ONCE)
     platform.bus.script = script
     restarting(platform)
-    if isinstance(script, Steps) and script.silent:
+    if isinstance(script, Steps) and script.keeps_receipts:
         platform.start_receipts()
+    if isinstance(script, Steps) and script.matches:
+        platform.start_matcher()
+        return await told_of_matches(platform)  # a story of its own: nobody else's steps depend on it
     phone = platform.shop.visitor("phone").consents().views(4).repeats()
     laptop = platform.shop.visitor("laptop").consents().fills_cart().does("Order Completed")
     watch = platform.shop.visitor("watch").consents().views(2)
@@ -122,6 +144,57 @@ async def told(script: Script | None = None, *, withdrawal: bool = True) -> Pipe
     await platform.shop.play(tablet, phone.does("Flash Offer Viewed").waits(seconds=10))
     await platform.shop.play((phone.withdraws() if withdrawal else phone).views(), laptop.buys())
     return platform
+
+
+async def told_of_matches(platform: Pipeline) -> Pipeline:
+    """A story of people who tell their names: one under four profiles, two of which become one, and a relative."""
+    ada = {"firstName": "Ada", "lastName": "Byron", "birthday": "1990-05-17"}
+    grace = {"lastName": "Hopper", "email": "grace@navy.example.org"}
+    for n, (device, traits) in enumerate((
+        ("phone", ada), ("laptop", ada), ("tablet", {**ada, "birthday": ""}), ("watch", ada), ("tv", grace),
+        ("laptop", {**ada, "sex": "f"}), ("radio", ada),
+    )):  # fmt: skip
+        await platform.bus.publish(EVENTS_RESOLVED, identified(n, device, traits, platform.bus.clock.now()))
+        if n in {1, 3, 5, 6}:
+            await platform.bus.drain()
+        if n == 3:
+            await platform.bus.publish(IDENTITIES_MERGED, joined("phone", "laptop", platform.bus.clock.now()))
+    now = platform.bus.clock.now()
+    for n, other in enumerate(("tablet", "radio")):
+        await platform.bus.publish(MATCHES_DECIDED, verdict(n, "phone", other, now))
+        await platform.bus.drain()
+    return platform
+
+
+def verdict(n: int, one: str, other: str, now: datetime) -> MatchDecided:
+    """A person says that two profiles are two people."""
+    return MatchDecided(
+        tenant=TENANT, id=derived_id(f"verdict-{n}", "decided"), message_id=f"verdict-{n}", occurred_at=now,
+        received_at=now, profile_id=derived_id(one, "profile"), other=derived_id(other, "profile"),
+        identifiers=(PSEUDONYMS.of(TENANT, "anonymous_id", one), PSEUDONYMS.of(TENANT, "anonymous_id", other)),
+        verdict="different", by="token-of-a-steward",
+    )  # fmt: skip
+
+
+def identified(n: int, device: str, traits: dict[str, JsonValue], now: datetime) -> EventResolved:
+    """Somebody says who they are, on a device that is a profile of its own."""
+    pseudonym = PSEUDONYMS.of(TENANT, "anonymous_id", device)
+    return EventResolved(
+        tenant=TENANT, id=derived_id(f"told-{n}", "event"), message_id=f"told-{n}", occurred_at=now,
+        received_at=now, subject=pseudonym, part=pseudonym, source="shop",
+        profile_id=derived_id(device, "profile"),
+        event=Event(type="identify", name="identify", anonymous_id=device, traits=traits),
+        decision=Decision(purposes=("analytics",), jurisdiction="EU", policy="main", policy_version=1),
+    )  # fmt: skip
+
+
+def joined(into: str, absorbed: str, now: datetime) -> IdentitiesMerged:
+    """The profiles of two devices are one."""
+    return IdentitiesMerged(
+        tenant=TENANT, id=derived_id(absorbed, "merge"), message_id=f"merge-{absorbed}", occurred_at=now,
+        received_at=now, profile_id=derived_id(into, "profile"), absorbed=derived_id(absorbed, "profile"),
+        evidence=Evidence(rule="same-event", identifiers=(), source="shop"),
+    )  # fmt: skip
 
 
 def restarting(platform: Pipeline) -> None:

@@ -23,6 +23,7 @@ from cdp_contracts.events_v1 import (
 )
 from cdp_contracts.failures_v1 import dead_letter_topic
 from cdp_contracts.identities_v1 import IdentitiesMerged, IdentitiesMergeRefused
+from cdp_contracts.matches_v1 import MatchDecided, MatchProposed
 from cdp_contracts.profiles_v1 import ProfileUpdated
 from cdp_contracts.segments_v1 import MembershipChanged
 
@@ -111,19 +112,29 @@ EVENTS_PERMITTED: Final = Topic(
 EVENTS_RESOLVED: Final = Topic(
     name="cdp.events.resolved.v1", model=EventResolved, key="profile_id", owner="identity", personal=True,
     description="Events with the person they belong to.",
-    producers=("identity-resolver",), consumers=("profiles-writer", "collector-receipts"),
+    producers=("identity-resolver",), consumers=("profiles-writer", "identity-matcher", "collector-receipts"),
     retention_hours=7 * DAY,
 )  # fmt: skip
 IDENTITIES_MERGED: Final = Topic(
     name="cdp.identities.merged.v1", model=IdentitiesMerged, key="profile_id", owner="identity",
     description="Two profiles were found to be one person.", on_poison="halt",
-    producers=("identity-resolver",), consumers=("profiles-writer", "collector-receipts"),
+    producers=("identity-resolver",), consumers=("profiles-writer", "identity-matcher", "collector-receipts"),
     retention_hours=21 * DAY,
 )  # fmt: skip
 IDENTITIES_MERGE_REFUSED: Final = Topic(
     name="cdp.identities.merge-refused.v1", model=IdentitiesMergeRefused, key="profile_id", owner="identity",
     description="A merge that a limit forbade: two people, or a shared device.",
     producers=("identity-resolver",), consumers=("data-stewards",), retention_hours=7 * DAY,
+)  # fmt: skip
+MATCHES_PROPOSED: Final = Topic(
+    name="cdp.matches.proposed.v1", model=MatchProposed, key="profile_id", owner="identity",
+    description="Two profiles that may be one person, with a score for each field.",
+    producers=("identity-matcher",), consumers=("data-stewards",), retention_hours=21 * DAY,
+)  # fmt: skip
+MATCHES_DECIDED: Final = Topic(
+    name="cdp.matches.decided.v1", model=MatchDecided, key="profile_id", owner="identity",
+    description="Whether two profiles are one person, by a person or by a score that asks nobody.",
+    producers=("identity-matcher",), consumers=("identity-matcher", "data-stewards"), retention_hours=21 * DAY,
 )  # fmt: skip
 PROFILES_UPDATED: Final = Topic(
     name="cdp.profiles.updated.v1", model=ProfileUpdated, key="profile_id", owner="profiles", personal=True,
@@ -164,7 +175,8 @@ SEGMENTS_DEFINED: Final = Topic(
 
 TOPICS: Final[tuple[Topic[Contract], ...]] = (
     EVENTS_RECEIVED, EVENTS_REJECTED, EVENTS_VALIDATED, EVENTS_WITHHELD, EVENTS_PERMITTED, EVENTS_RESOLVED,
-    IDENTITIES_MERGED, IDENTITIES_MERGE_REFUSED, PROFILES_UPDATED, MEMBERSHIP_CHANGED,
+    IDENTITIES_MERGED, IDENTITIES_MERGE_REFUSED, MATCHES_PROPOSED, MATCHES_DECIDED, PROFILES_UPDATED,
+    MEMBERSHIP_CHANGED,
     SOURCES_DEFINED, TRACKING_PLANS_DEFINED, POLICIES_DEFINED, IDENTITY_RULES_DEFINED, SEGMENTS_DEFINED,
 )  # fmt: skip
 

@@ -53,9 +53,11 @@ def environment_file(up: Running) -> str:
         **{variable(role): up.url(role) for role in up.platform.roles},
         "CDP_COLLECTOR_URL": up.url("collector-http"),
         "CDP_RECEIPTS_URL": up.url("collector-receipts"),
+        "CDP_MATCHES_URL": up.url("identity-matcher"),
         "CDP_PROFILES_URL": up.url("profiles-http"),
         "CDP_SEGMENTS_URL": up.url("segments-http"),
         "CDP_READ_TOKEN": READ_TOKEN,
+        "CDP_STEWARD_TOKEN": READ_TOKEN,
         "CDP_WRITE_KEY": WRITE_KEY,
     }
     return "".join(f"export {name}='{value}'\n" for name, value in variables.items())

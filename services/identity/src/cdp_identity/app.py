@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from cdp_runtime.app import Role, role
+from cdp_runtime.clock import SystemClock
+from cdp_runtime.kafka_client import KafkaProducer
 from cdp_runtime.pseudonyms import Pseudonymizer
+from cdp_runtime.rates import Rates
 
 from cdp_identity.api import build_api
 from cdp_identity.handlers import rules_table, stages
-from cdp_identity.settings import Settings
+from cdp_identity.matcher.handlers import stages as matcher_stages
+from cdp_identity.matcher.log import MATCHER_ROLE, VerdictLog
+from cdp_identity.matcher.matcher import Matcher
+from cdp_identity.matcher.queue import Desk
+from cdp_identity.matcher.queue import build_api as build_queue
+from cdp_identity.matcher.store import MongoMatcherStore
+from cdp_identity.matcher.telling import Rules
+from cdp_identity.settings import MatcherSettings, Settings
 from cdp_identity.store import IdentityGraph
 from cdp_identity.store.mongo import MongoGraphStore
 
@@ -35,3 +45,23 @@ def pseudonymizer(settings: Settings) -> Pseudonymizer:
     secrets = (settings.privacy.pepper, *settings.former_peppers)
     pepper, *former = (secret.get_secret_value().encode() for secret in secrets)
     return Pseudonymizer(pepper, former)
+
+
+def build_matcher(settings: MatcherSettings | None = None) -> Role:
+    """The role `identity-matcher`: who may be one person though no identifier says so?"""
+    settings = settings or MatcherSettings()
+    store, clock = MongoMatcherStore(settings.mongo), SystemClock()
+    pseudonyms = Pseudonymizer(settings.privacy.pepper.get_secret_value().encode())
+    rules = Rules(frozenset(settings.match_purposes), settings.match_regions)
+    producer = KafkaProducer(settings.kafka)
+    rates = Rates(settings.http.requests_per_second, settings.http.burst_seconds)
+    verdicts = VerdictLog(producer, clock, settings.kafka.send_seconds)
+    return role(
+        MATCHER_ROLE,
+        kafka=settings.kafka,
+        stages=matcher_stages(Matcher(store.records, rules, pseudonyms)),
+        resources=[store],
+        producer=producer,
+        api=build_queue(Desk(store.records, verdicts, settings.tokens, rates, clock)),
+        before=[store.migrate],
+    )

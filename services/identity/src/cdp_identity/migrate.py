@@ -6,16 +6,18 @@ import asyncio
 
 from cdp_runtime.settings import MongoSettings
 
+from cdp_identity.matcher.store import MongoMatcherStore
 from cdp_identity.store.mongo import MongoGraphStore
 
 
 async def migrate(settings: MongoSettings | None = None) -> None:
     """Bring the database up to this release; raises if it cannot be reached."""
-    store = MongoGraphStore(settings or MongoSettings())
-    try:
-        await store.migrate()
-    finally:
-        await store.close()
+    settings = settings or MongoSettings()
+    for store in (MongoGraphStore(settings), MongoMatcherStore(settings)):
+        try:
+            await store.migrate()
+        finally:
+            await store.close()
 
 
 if __name__ == "__main__":

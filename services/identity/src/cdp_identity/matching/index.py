@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from cdp_identity.matching.blocking import keys_of
@@ -31,7 +31,7 @@ class MatchIndex:
         the place of the old one and stays with its person.
         """
         keys = frozenset(keys_of(record))
-        matches = self._held(record, self._matches(record, self.store.sharing(keys)))
+        matches = self.matches(record, keys)
         known = self.store.get(record.id)
         self.store.put(record, keys)
         person, new_person = self.store.person(record.id), known is None
@@ -44,6 +44,10 @@ class MatchIndex:
         self.frequencies.add([t for t in terms_of(record) if t not in counted], new_person=new_person)
         return matches
 
+    def matches(self, record: MatchRecord, keys: Collection[str]) -> list[Judgement]:
+        """The records of other persons that may be of the same person, likeliest first; nothing is kept."""
+        return self._held(record, self._compared(record, self.store.sharing(keys)))
+
     def explain(self, one: str, other: str) -> Judgement:
         """What two records that are kept say about each other, vetoes included; KeyError for an unknown one."""
         records = [self.store.get(key) for key in (one, other)]
@@ -55,7 +59,7 @@ class MatchIndex:
         record = self.store.get(key)
         return terms_of(record) if record else iter(())
 
-    def _matches(self, record: MatchRecord, keys: Iterable[str]) -> list[Judgement]:
+    def _compared(self, record: MatchRecord, keys: Iterable[str]) -> list[Judgement]:
         found: list[Judgement] = []
         for key in keys:
             other = self.store.get(key)
@@ -72,7 +76,8 @@ class MatchIndex:
 
         Neither are two persons whom only this record connects.
         """
-        joined: list[str] = [self.store.person(record.id)] if self.store.get(record.id) else []
+        own = self.store.person(record.id)
+        joined = [own] if set(self.store.members(own)) - {record.id} else []
         looked_at: list[Judgement] = []
         for match in matches:
             person = self.store.person(match.other)
@@ -82,8 +87,8 @@ class MatchIndex:
             why = ""
             if match.band == "auto" and clashes:
                 why = f"another record of the person: {', '.join(sorted(clashes))}"
-            elif match.band == "auto" and person not in joined:
-                if joined and not self._akin(joined[0], person):
+            elif match.band == "auto" and person not in (own, *joined):
+                if not all(self._akin(one, person) for one in joined):
                     why = "only this record connects two persons"
                 else:
                     joined.append(person)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -70,9 +70,13 @@ def record_of(
 
     `region` (ISO 3166) is where the source's local phone numbers and dates belong.
     """
-    told: dict[str, list[str]] = {}
-    for kind, text in _flat(fields):
-        told.setdefault(kind, []).append(text)
+    return record_from(key, texts_by_kind(fields), region=region, user_ids=user_ids)
+
+
+def record_from(
+    key: str, told: Mapping[str, Sequence[str]], *, region: str | None = None, user_ids: Collection[str] = ()
+) -> MatchRecord:
+    """The record in what `texts_by_kind` found."""
 
     def one(kind: str) -> str:
         return told.get(kind, [""])[0]
@@ -94,6 +98,14 @@ def record_of(
         other=tuple((kind, value) for kind in _OTHER if (value := folded(one(kind)))),
         user_ids=frozenset(user_ids),
     )
+
+
+def texts_by_kind(fields: Mapping[str, object]) -> dict[str, list[str]]:
+    """What can be compared in what a source sent, by what it means."""
+    told: dict[str, list[str]] = {}
+    for kind, text in _flat(fields):
+        told.setdefault(kind, []).append(text)
+    return told
 
 
 @lru_cache(maxsize=1 << 12)
