@@ -152,7 +152,7 @@ def is_table(name: str) -> bool:
 def test_only_those_who_may_call_come_in(role: DeployedRole) -> None:
     ingress = objects(role)["NetworkPolicy"]["spec"]["ingress"]
     assert len(ingress) == (2 if role.serves else 1)
-    assert role.serves == role.name.endswith(("-http", "-receipts"))
+    assert role.serves == role.name.endswith(("-http", "-receipts", "-matcher"))
 
 
 @cache
