@@ -61,6 +61,8 @@ def engine(folder: Path) -> list[Row]:
 def share(folder: Path) -> list[Row]:
     """In this process."""
     return runtime.rows()
+
+
 def who_is_who(folder: Path) -> list[Row]:
     return matching.rows()
 
