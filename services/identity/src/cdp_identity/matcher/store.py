@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from cdp_runtime.mongo import mongo_client
-from cdp_runtime.records import MemoryRecords, MongoRecords, Records, copied, restored
+from cdp_runtime.records import MemoryRecords, MongoRecords, Records, copied
 from cdp_runtime.settings import MongoSettings
 
 from cdp_identity.matcher.entries import Block, Counter, Entry, Pair
@@ -51,7 +51,7 @@ class MemoryPairs(MemoryRecords[Pair]):
             if state["status"] == "open" and state["tenant"] == tenant
         ]
         found.sort(key=lambda item: (-item[1]["score"], item[0]))
-        return [restored(Pair, i, copied(state)) for i, state in found[:limit]]
+        return [self.restored(i, copied(state)) for i, state in found[:limit]]
 
 
 def memory_store() -> MatcherStore:
@@ -66,7 +66,7 @@ class MongoPairs(MongoRecords[Pair]):
         """See Pairs."""
         query = {"tenant": tenant, "status": "open"}
         found = self.collection.find(query).sort([("score", -1), ("_id", 1)]).limit(limit)
-        return [restored(Pair, str(state["_id"]), state) for state in await found.to_list(None)]
+        return [self.restored(str(state["_id"]), state) for state in await found.to_list(None)]
 
 
 class MongoMatcherStore:
