@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 NOT_OURS = {".venv", ".uv", ".pytest_cache", "build", "node_modules"}
 PAGES = sorted(path for path in ROOT.glob("**/*.md") if not NOT_OURS & set(path.parts))
 LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
-LONGEST = 265
+LONGEST = 250
 
 
 def first_graph(text: str) -> str:

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
 from typing import Final
 
 from cdp_contracts.envelope import Contract
 from cdp_contracts.topics import (
     DEAD_LETTER_HOURS,
     DEAD_LETTER_READERS,
+    EVENTS_PERMITTED,
+    EVENTS_RECEIVED,
+    EVENTS_REJECTED,
+    EVENTS_RESOLVED,
+    EVENTS_VALIDATED,
+    EVENTS_WITHHELD,
+    IDENTITIES_MERGED,
+    MEMBERSHIP_CHANGED,
     OUTSIDERS,
+    PROFILES_UPDATED,
     TOPICS,
     Topic,
     dead_letter_topics,
@@ -18,6 +28,11 @@ from cdp_contracts.topics import (
 
 GRAPH_PATH: Final = "contracts/topic-graph.md"
 TABLE_PATH: Final = "contracts/readers-and-writers.md"
+WAY: Final = (
+    EVENTS_RECEIVED, EVENTS_REJECTED, EVENTS_VALIDATED, EVENTS_WITHHELD, EVENTS_PERMITTED, EVENTS_RESOLVED,
+    IDENTITIES_MERGED, PROFILES_UPDATED, MEMBERSHIP_CHANGED,
+)  # fmt: skip
+WATCHERS: Final = ("collector-receipts", "identity-matcher")
 NOTICE: Final = "<!-- Generated from the topic registry by `python -m cdp_contracts.generate`: do not edit. -->\n"
 
 
@@ -28,14 +43,15 @@ def graph_text() -> str:
     return "\n".join([
         NOTICE, "# The topic graph", "",
         "Boxes are roles, rounded ones stand outside; cylinders are topics (`cdp.` and `.v1` left out).", "",
-        "## Events, identities, profiles, segments", "", *flowchart(streams), "",
+        "## The way of an event", "", *flowchart(WAY, beside=WATCHERS), "",
+        "## Everything but definitions", "", *flowchart(streams), "",
         "## Definitions", "", *flowchart(definitions), "",
     ])  # fmt: skip
 
 
-def flowchart(topics: Iterable[Topic[Contract]]) -> Iterator[str]:
-    """One graph of these topics."""
-    topics = list(topics)
+def flowchart(topics: Iterable[Topic[Contract]], beside: Collection[str] = ()) -> Iterator[str]:
+    """One graph of these topics, without the consumers that stand beside."""
+    topics = [replace(t, consumers=tuple(role for role in t.consumers if role not in beside)) for t in topics]
     roles = dict.fromkeys(role for topic in topics for role in (*topic.producers, *topic.consumers))
     yield "```mermaid"
     yield "flowchart LR"
