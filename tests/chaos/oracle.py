@@ -85,6 +85,10 @@ class People:
     users: dict[Id, str] = field(default_factory=dict)
     """The user of each person that has one, by the id that stands for the person."""
     refused: set[frozenset[Id]] = field(default_factory=set)
+    shared: set[Id] = field(default_factory=set)
+    """Devices that two users logged in on: nobody is joined through them any more."""
+    nobodys: set[str] = field(default_factory=set)
+    """Events that only a shared device stands on: they are the device's own."""
 
     def find(self, one: Id) -> Id:
         """The id that stands for the person of an id."""
@@ -100,11 +104,16 @@ class People:
         """Join what stands on an event, in the order of priority. What would join two users stays where it is."""
         first, *others = identifiers(event)
         self.find(first)
+        if first in self.shared:
+            self.nobodys.add(event.message_id)
         for other in others:
             one, two = self.find(first), self.find(other)
             if one == two:
                 continue
             if one in self.users and two in self.users:
+                self.refused.add(frozenset((first, other)))
+                self.shared |= {other} if other[0] == "anonymous_id" else set()
+            elif not self.shared.isdisjoint((first, other)):
                 self.refused.add(frozenset((first, other)))
             else:
                 self.parents[two] = one
@@ -206,7 +215,8 @@ def outcome(arrived: Iterable[Event]) -> Outcome:
     for event in allowed:
         out.people.see(event)
     for event in allowed:
-        root = out.people.find(identifiers(event)[0])
+        first = identifiers(event)[0]
+        root = ("device", first[1]) if event.message_id in out.people.nobodys else out.people.find(first)
         out.persons.setdefault(root, Person()).events.append(event)
     return out
 

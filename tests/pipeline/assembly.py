@@ -142,7 +142,7 @@ class Pipeline:
             self._watched(getattr(self.matches, name), "identity-matcher")
             for name in ("entries", "blocks", "counters", "pairs")
         )
-        rules = Rules(frozenset({"analytics"}), {"*": "GB"})
+        rules = Rules(frozenset({"analytics"}), {"*": "GB"}, unasked=True)
         matcher = Matcher(MatcherStore(*kept), rules, PSEUDONYMS)
         self.bus.attach("identity-matcher", matcher_stages(matcher))
 

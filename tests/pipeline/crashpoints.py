@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from assembly import PSEUDONYMS, TENANT, Pipeline
 from cdp_contracts import failures_v1
@@ -32,8 +32,10 @@ AT_ONCE: Final = Patience(first_wait=0, longest_wait=0)
 
 RECEIPTS: Final = "note_facts"
 MATCHER: Final = frozenset({"match_people", "absorb_people", "settle_pairs"})
+VERDICTS: Final = "apply_verdicts"
 SILENT: Final = frozenset({RECEIPTS, "absorb_people", "settle_pairs"})
 """From these nothing is emitted."""
+UNNUMBERED: Final = (EVENTS_RECEIVED.name, MATCHES_DECIDED.dead_letters("identity"))
 LETTER: Final = (
     failures_v1.SOURCE_TOPIC, failures_v1.SOURCE_PARTITION, failures_v1.SOURCE_OFFSET, failures_v1.REASON,
 )  # fmt: skip
@@ -96,6 +98,11 @@ class Steps:
         """Whether it is one of the matcher's, which nobody else needs."""
         return self._handler.stage in MATCHER
 
+    @property
+    def judges(self) -> bool:
+        """Whether it is the handler of verdicts."""
+        return self._handler.stage == VERDICTS
+
     def __call__(self, action: Action) -> None:
         """Before a step is taken."""
         if action.what in ("fetched", "ticked"):
@@ -133,6 +140,8 @@ async def told(script: Script | None = None, *, withdrawal: bool = True) -> Pipe
     if isinstance(script, Steps) and script.matches:
         platform.start_matcher()
         return await told_of_matches(platform)  # a story of its own: nobody else's steps depend on it
+    if isinstance(script, Steps) and script.judges:
+        return await told_of_verdicts(platform)
     phone = platform.shop.visitor("phone").consents().views(4).repeats()
     laptop = platform.shop.visitor("laptop").consents().fills_cart().does("Order Completed")
     watch = platform.shop.visitor("watch").consents().views(2)
@@ -166,13 +175,34 @@ async def told_of_matches(platform: Pipeline) -> Pipeline:
     return platform
 
 
-def verdict(n: int, one: str, other: str, now: datetime) -> MatchDecided:
-    """A person says that two profiles are two people."""
+async def told_of_verdicts(platform: Pipeline) -> Pipeline:
+    """A story of four visitors: one joins another, one is kept apart, one may not be joined, one is unheard of."""
+    visitors = {
+        name: platform.shop.visitor(name).consents().views() for name in ("phone", "laptop", "watch", "tv")
+    }
+    visitors["watch"].logs_in("ada")
+    visitors["tv"].logs_in("bob")
+    await platform.shop.play(*visitors.values())
+    now = platform.bus.clock.now()
+    for n, (one, other, says) in enumerate((
+        ("phone", "laptop", "same"), ("phone", "watch", "different"), ("watch", "tv", "same"),
+        ("laptop", "watch", "same"), ("radio", "tv", "same"),
+    )):  # fmt: skip
+        await platform.bus.publish(MATCHES_DECIDED, verdict(n, one, other, now, says))
+    await platform.bus.drain()
+    await platform.shop.play(visitors["laptop"].views(2))
+    return platform
+
+
+def verdict(
+    n: int, one: str, other: str, now: datetime, says: Literal["same", "different"] = "different"
+) -> MatchDecided:
+    """A person says that two profiles are one person or two."""
     return MatchDecided(
         tenant=TENANT, id=derived_id(f"verdict-{n}", "decided"), message_id=f"verdict-{n}", occurred_at=now,
         received_at=now, profile_id=derived_id(one, "profile"), other=derived_id(other, "profile"),
         identifiers=(PSEUDONYMS.of(TENANT, "anonymous_id", one), PSEUDONYMS.of(TENANT, "anonymous_id", other)),
-        verdict="different", by="token-of-a-steward",
+        verdict=says, by="token-of-a-steward",
     )  # fmt: skip
 
 
@@ -234,10 +264,13 @@ def outcome(platform: Pipeline) -> dict[str, Any]:
 
 
 def emitted(platform: Pipeline) -> Emitted:
-    """Every message by topic and id. One that was sent twice must be the same, word for word."""
+    """Every message by topic and id. One that was sent twice must be the same, word for word.
+
+    A verdict about people whom the graph has never seen is one dead letter for each time that it was said.
+    """
     found: Emitted = defaultdict(dict)
     for record in platform.records():
-        if record.topic != EVENTS_RECEIVED.name:
+        if record.topic not in UNNUMBERED:
             value = found[record.topic].setdefault(id_of(record), record.value or b"")
             assert value == record.value, f"two messages of {record.topic} under one id"
     return found

@@ -52,7 +52,7 @@ def root_of(platform: Pipeline, entity: UUID) -> UUID:
 def restored_profile(platform: Pipeline, root: UUID) -> Profile:
     """The profile of a live entity."""
     stored = record_id("demo", root)
-    return restored(Profile, stored, platform.profile_records.documents.get(stored))
+    return restored(Profile, stored, platform.profile_records.documents.get(stored), "profiles")
 
 
 def vars_of(profile: Profile) -> tuple[Any, ...]:

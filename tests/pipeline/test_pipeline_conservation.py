@@ -16,6 +16,8 @@ from cdp_runtime.metrics import IMBALANCE
 from cdp_runtime.stage import Stage
 from cdp_runtime.transport import Outgoing
 
+NAMES = {"profiles-writer.absorb_profiles": "profiles-merges", "identity-resolver.apply_verdicts": "verdicts"}
+
 
 def ledger(platform: Pipeline) -> dict[str, Row]:
     """What `cdp conservation` reads off a broker, read off the bus."""
@@ -27,7 +29,7 @@ def ledger(platform: Pipeline) -> dict[str, Row]:
         committed = {
             partition: offset for (topic, partition), offset in offsets.items() if topic == hop.reads.name
         }
-        rows[hop.group.split("-")[0] + ("" if hop.by == "event" else "-merges")] = balance(hop, topics, committed)
+        rows[NAMES.get(hop.group, hop.group.split("-")[0])] = balance(hop, topics, committed)
     return rows
 
 

@@ -83,8 +83,10 @@ async def read_end_state(up: Running) -> EndState:
 def people(up: Running, told: Mapping[str, tuple[str, ...]]) -> dict[str, Someone]:
     """Every person by user id, else by device."""
     with MongoClient[dict[str, Any]](up.stack.mongo) as mongo:
-        profiles = [restored(Profile, d["_id"], d) for d in mongo["cdp_profiles"]["profiles"].find()]
-        persons = {d["_id"]: restored(Person, d["_id"], d) for d in mongo["cdp_segments"]["people"].find()}
+        profiles = [restored(Profile, d["_id"], d, "profiles") for d in mongo["cdp_profiles"]["profiles"].find()]
+        persons = {
+            d["_id"]: restored(Person, d["_id"], d, "people") for d in mongo["cdp_segments"]["people"].find()
+        }
     alive = {profile.id: profile for profile in profiles if not profile.into}
     assert [i for i, person in persons.items() if person.members and i not in alive] == []
     known = [(name_of(profile), someone(profile, persons[i], told)) for i, profile in alive.items()]

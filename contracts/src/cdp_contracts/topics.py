@@ -134,7 +134,8 @@ MATCHES_PROPOSED: Final = Topic(
 MATCHES_DECIDED: Final = Topic(
     name="cdp.matches.decided.v1", model=MatchDecided, key="profile_id", owner="identity",
     description="Whether two profiles are one person, by a person or by a score that asks nobody.",
-    producers=("identity-matcher",), consumers=("identity-matcher", "data-stewards"), retention_hours=21 * DAY,
+    producers=("identity-matcher",), consumers=("identity-resolver", "identity-matcher", "data-stewards"),
+    retention_hours=21 * DAY,
 )  # fmt: skip
 PROFILES_UPDATED: Final = Topic(
     name="cdp.profiles.updated.v1", model=ProfileUpdated, key="profile_id", owner="profiles", personal=True,

@@ -17,7 +17,7 @@ from cdp_testkit import LocalBus
 from identity_builders import PSEUDONYMS
 
 START: Final = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
-RULES: Final = Rules(frozenset({"personalization"}), {"*": "GB"})
+RULES: Final = Rules(frozenset({"personalization"}), {"*": "GB"}, unasked=True)
 ADA: Final = {
     "firstName": "Ada", "lastName": "Byron", "birthday": "1990-05-17",
     "address": {"street": "12 Elm Street", "city": "Leeds", "postalCode": "LS1 4AB"},

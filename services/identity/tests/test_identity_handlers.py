@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 from cdp_contracts.definitions_v1 import IdentifierRule, IdentityRulesDefined
 from cdp_contracts.envelope import derived_id
+from cdp_contracts.matches_v1 import MatchDecided
 from cdp_contracts.topics import (
     EVENTS_PERMITTED,
     EVENTS_RESOLVED,
     IDENTITIES_MERGE_REFUSED,
     IDENTITIES_MERGED,
     IDENTITY_RULES_DEFINED,
+    MATCHES_DECIDED,
     Topic,
 )
 from cdp_identity.handlers import rules_table, stages
@@ -138,6 +140,38 @@ async def test_rules_are_in_force_from_their_effective_at_on() -> None:
     await bus.publish(EVENTS_PERMITTED, *visits)
     await bus.drain()
     assert [m.message_id for m in bus.messages(IDENTITIES_MERGE_REFUSED)] == ["message-1"]
+
+
+def decided(n: int, one: tuple[str, str], other: tuple[str, str], verdict: str) -> MatchDecided:
+    event = permitted(100 + n, anonymous_id="nobody")
+    return MatchDecided(
+        tenant="acme", id=event.id, message_id=event.message_id, occurred_at=event.occurred_at,
+        received_at=event.received_at, profile_id=event.id, other=event.id, verdict=verdict, by="matcher",
+        identifiers=(PSEUDONYMS.of("acme", *one), PSEUDONYMS.of("acme", *other)),
+    )  # type: ignore[arg-type]  # fmt: skip
+
+
+async def test_verdicts_join_and_keep_apart_within_the_limits(bus: LocalBus) -> None:
+    phone, watch = ("anonymous_id", "phone"), ("anonymous_id", "watch")
+    ada, bob = ("user_id", "ada"), ("user_id", "bob")
+    visits = [permitted(0, anonymous_id="phone"), permitted(1, anonymous_id="watch"), permitted(2, user_id="ada"),
+              permitted(3, user_id="bob")]  # fmt: skip
+    await bus.publish(EVENTS_PERMITTED, *visits)
+    await bus.drain()
+    await bus.publish(MATCHES_DECIDED, decided(0, phone, ada, "same"), decided(1, watch, ada, "different"))
+    await bus.drain()
+    await bus.publish(MATCHES_DECIDED, decided(2, ada, bob, "same"), decided(3, watch, phone, "same"))
+    await bus.publish(MATCHES_DECIDED, decided(4, ada, ("user_id", "unheard-of"), "same"))
+    await bus.drain()
+    (merged,) = bus.messages(IDENTITIES_MERGED)
+    assert (merged.message_id, merged.evidence.rule) == ("message-100", "match")
+    refusals = {m.message_id: m.limit for m in bus.messages(IDENTITIES_MERGE_REFUSED)}
+    assert refusals == {"message-102": "user_id:1", "message-103": "do-not-link"}
+    (letter,) = bus.dead_letters(MATCHES_DECIDED, "identity")
+    assert dict(letter.headers)["cdp_reason"] == b"unknown-identifier"
+    bus.redeliver()
+    await bus.drain()
+    assert len(told(bus, FACTS[1:])) == 3
 
 
 async def test_workers_at_once_on_one_store_come_to_one_person(store: GraphStore) -> None:

@@ -115,8 +115,12 @@ class IdentityMachine(RuleBasedStateMachine):
                 assert self.store.population[entity.into].age < entity.age
 
     def teardown(self) -> None:
-        self._settle()
-        check(self.world)
+        try:
+            self._settle()
+            check(self.world)
+        finally:
+            for _, work in self.running.values():
+                work.close()
 
     def _start(self, worker: int, batch: list[Sighting]) -> None:
         self.running[worker] = batch, self.graphs[worker].resolve(batch)

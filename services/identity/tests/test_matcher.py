@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -70,6 +71,15 @@ async def test_nothing_is_kept_or_compared_without_every_purpose(rules: Rules, p
     bus = await played(*events, store=store, rules=rules)
     assert bus.messages(MATCHES_PROPOSED) == []
     assert store.entries.documents == store.blocks.documents == store.counters.documents == {}  # type: ignore[attr-defined]
+
+
+async def test_nothing_is_decided_unasked_unless_somebody_said_so() -> None:
+    bus = await played(
+        identified(1, "phone", ADA), identified(2, "laptop", ADA), rules=replace(RULES, unasked=False)
+    )
+    (proposed,) = bus.messages(MATCHES_PROPOSED)
+    assert (proposed.band, proposed.held) == ("review", "nothing is decided unasked here")
+    assert bus.messages(MATCHES_DECIDED) == []
 
 
 async def test_two_user_ids_are_never_proposed() -> None:

@@ -22,6 +22,7 @@ from cdp_contracts.topics import (
     EVENTS_VALIDATED,
     EVENTS_WITHHELD,
     IDENTITIES_MERGED,
+    MATCHES_DECIDED,
     PROFILES_UPDATED,
     Topic,
 )
@@ -63,6 +64,7 @@ HOPS: Final = (
     Hop("profiles-writer.update_profiles", EVENTS_RESOLVED, (PROFILES_UPDATED,)),
     Hop("profiles-writer.absorb_profiles", IDENTITIES_MERGED, (PROFILES_UPDATED,), by="merge"),
     Hop("segments-evaluator.evaluate", PROFILES_UPDATED),
+    Hop("identity-resolver.apply_verdicts", MATCHES_DECIDED),
 )
 
 

@@ -42,7 +42,7 @@ class Facts:
 
     def conservation(self, sent: Sent, ledger: Sequence[Row]) -> None:
         """In = out, to the event."""
-        validator, gate, resolver, writer, merging, _ = ledger
+        validator, gate, resolver, writer, merging, *_ = ledger
         total = sent.events + sent.invalid + sent.copies
         dead = sum(row.outcomes["dead-lettered"] for row in ledger)
         right = (

@@ -6,23 +6,27 @@ from typing import Any, TypeAlias
 
 from cdp_contracts.definitions_v1 import IdentityRulesDefined
 from cdp_contracts.events_v1 import EventPermitted
+from cdp_contracts.matches_v1 import MatchDecided
 from cdp_contracts.topics import (
     EVENTS_PERMITTED,
     EVENTS_RESOLVED,
     IDENTITIES_MERGE_REFUSED,
     IDENTITIES_MERGED,
     IDENTITY_RULES_DEFINED,
+    MATCHES_DECIDED,
 )
 from cdp_runtime.batch import Batch
 from cdp_runtime.pseudonyms import Pseudonymizer
 from cdp_runtime.stage import Stage
 from cdp_runtime.tables import GlobalTable
 
-from cdp_identity.domain.facts import facts
+from cdp_identity.domain.facts import facts, verdict_facts
 from cdp_identity.domain.rules import RuleBook, Rules, compile_rules
 from cdp_identity.domain.sightings import sighting_of
+from cdp_identity.domain.verdicts import Verdict
 from cdp_identity.metrics import count
 from cdp_identity.store import IdentityGraph
+from cdp_identity.store.verdicts import UnknownIdentifier, judge
 
 RulesTable: TypeAlias = GlobalTable[IdentityRulesDefined, Rules]
 
@@ -35,6 +39,18 @@ async def resolve_identities(
     for event, resolution in zip(batch, resolutions, strict=True):
         batch.emit(*facts(event, resolution), cause=event)
     count(resolutions)
+
+
+async def apply_verdicts(batch: Batch[MatchDecided], graph: IdentityGraph, rules: RuleBook) -> None:
+    """Join whom the matcher or a person has found to be one, or keep them apart from now on. Safe twice."""
+    for decided in batch:
+        try:
+            resolution = await judge(graph, Verdict.of(decided, rules))
+        except UnknownIdentifier:
+            batch.dead_letter(decided, "unknown-identifier")
+        else:
+            batch.emit(*(verdict_facts(decided, resolution) if resolution else ()), cause=decided)
+            batch.settle(decided)
 
 
 def rules_table() -> RulesTable:
@@ -53,11 +69,18 @@ def book_of(table: RulesTable) -> RuleBook:
 
 def stages(graph: IdentityGraph, pseudonyms: Pseudonymizer, rules: RulesTable | None = None) -> list[Stage[Any]]:
     """The stages of the resolver."""
+    book = book_of(rules) if rules else RuleBook()
     return [
         Stage(
             resolve_identities,
             reads=EVENTS_PERMITTED,
             emits=[EVENTS_RESOLVED, IDENTITIES_MERGED, IDENTITIES_MERGE_REFUSED],
-            uses=[graph, pseudonyms, book_of(rules) if rules else RuleBook()],
-        )
+            uses=[graph, pseudonyms, book],
+        ),
+        Stage(
+            apply_verdicts,
+            reads=MATCHES_DECIDED,
+            emits=[IDENTITIES_MERGED, IDENTITIES_MERGE_REFUSED],
+            uses=[graph, book],
+        ),
     ]

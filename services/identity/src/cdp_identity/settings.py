@@ -46,6 +46,10 @@ class MatcherSettings(BaseSettings):
         description='JSON: {"<source>": "<ISO 3166 country>"} where its local telephone numbers and dates belong; '
         '"*" is every other source',
     )
+    match_unasked: bool = Field(
+        default=False,
+        description="decide at once what is certain enough (band auto); else every match waits for a person",
+    )
     steward_tokens: Annotated[tuple[ReadToken, ...], NoDecode, BeforeValidator(parse_tokens)] = Field(
         default=(), description='JSON: {"<token>": "<tenant>"} of those who review; without any, nobody may'
     )

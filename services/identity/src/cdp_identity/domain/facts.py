@@ -8,6 +8,7 @@ from uuid import UUID
 from cdp_contracts.envelope import Message, derived_id
 from cdp_contracts.events_v1 import EventPermitted, EventResolved
 from cdp_contracts.identities_v1 import Evidence, IdentitiesMerged, IdentitiesMergeRefused
+from cdp_contracts.matches_v1 import MatchDecided
 
 from cdp_identity.domain.entities import Link, Merge, Refusal
 from cdp_identity.domain.identifiers import Identifier
@@ -48,7 +49,15 @@ def resolved(event: EventPermitted, resolution: Resolution) -> EventResolved:
     return EventResolved.model_construct(**fields)
 
 
-def merged(event: EventPermitted, merge: Merge) -> IdentitiesMerged:
+def verdict_facts(decided: MatchDecided, resolution: Resolution) -> list[Message]:
+    """Merges and refusals that a verdict caused."""
+    return [
+        *(merged(decided, merge) for merge in resolution.merges),
+        *(refused(decided, refusal) for refusal in resolution.refusals),
+    ]
+
+
+def merged(event: EventPermitted | MatchDecided, merge: Merge) -> IdentitiesMerged:
     """A merge, known by the two entities: whoever tells it, it is the same fact."""
     return IdentitiesMerged(
         tenant=event.tenant,
@@ -62,7 +71,7 @@ def merged(event: EventPermitted, merge: Merge) -> IdentitiesMerged:
     )
 
 
-def refused(event: EventPermitted, refusal: Refusal) -> IdentitiesMergeRefused:
+def refused(event: EventPermitted | MatchDecided, refusal: Refusal) -> IdentitiesMergeRefused:
     """A refusal, known by the two identifiers and the limit: told once, by the event that came first."""
     return IdentitiesMergeRefused(
         tenant=event.tenant,

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
+from cdp_contracts.matches_v1 import MatchDecided
+
 from cdp_identity.domain.identifiers import Identifier, Sign
-from cdp_identity.domain.rules import SHIPPED, Rules
+from cdp_identity.domain.rules import SHIPPED, SUBJECT, RuleBook, Rules
 from cdp_identity.domain.sightings import Sighting
 
 
@@ -28,6 +30,21 @@ class Verdict:
     def veto(self) -> tuple[str, str]:
         """What either side is marked with, so that no union ever has both."""
         return f"{self.id}+", f"{self.id}-"
+
+    @classmethod
+    def of(cls, decided: MatchDecided, book: RuleBook) -> Verdict:
+        """What a message says, by the rules in force when it was said. It tells no kinds of identifiers."""
+        first, other = (Identifier(SUBJECT, pseudonym) for pseudonym in decided.identifiers)
+        return cls(
+            id=decided.id,
+            tenant=decided.tenant,
+            first=first,
+            other=other,
+            says="link" if decided.verdict == "same" else "do-not-link",
+            by=decided.by,
+            at=int(decided.received_at.timestamp() * 1000),
+            rules=book.in_force(decided.tenant, decided.received_at),
+        )
 
     def sighting(self) -> Sighting:
         """The verdict as evidence like any other: held against the same limits."""

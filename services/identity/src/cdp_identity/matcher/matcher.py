@@ -172,7 +172,7 @@ class Matcher:
         before = met.same, met.others
         best: dict[str, dict[str, Any]] = {}
         for match in MatchIndex(view).matches(record, list(keys_of(record))):
-            said = proposal_of(match)
+            said = proposal_of(match, self._rules)
             if said["other"] != said["profile"]:
                 best.setdefault(_pair(one.event.tenant, said["profile"], said["other"]), said)
         await self._load(pairs, best)

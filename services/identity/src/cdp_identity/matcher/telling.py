@@ -17,6 +17,7 @@ from cdp_identity.matcher.entries import MATCHER, Told
 from cdp_identity.matching.judge import Judgement
 from cdp_identity.matching.record import texts_by_kind
 
+ALWAYS_ASKED: Final = "nothing is decided unasked here"
 DIGITS: Final = 3  # of a score: what is told twice must be told in the same words
 
 
@@ -25,10 +26,12 @@ class Rules:
     """Which events may be matched: every purpose must be allowed, and with none named nothing is.
 
     `regions` says where a source's local telephone numbers and dates belong (ISO 3166), "*" for all others.
+    `unasked`: whether what is certain enough is decided at once; else a person is always asked.
     """
 
     purposes: frozenset[str] = frozenset()
     regions: Mapping[str, str] = field(default_factory=dict)
+    unasked: bool = False
 
     def allow(self, event: EventResolved) -> bool:
         """Whether the person's choice lets this event be used."""
@@ -51,14 +54,15 @@ def told_by(event: EventResolved, rules: Rules, pseudonyms: Pseudonymizer) -> To
     return Told(fields, rules.region(event.source), users, int(event.occurred_at.timestamp() * 1000))
 
 
-def proposal_of(match: Judgement) -> dict[str, Any]:
+def proposal_of(match: Judgement, rules: Rules) -> dict[str, Any]:
     """A match in plain values: profile ids, and the identifiers whose traits were compared."""
+    asked = match.band == "auto" and not rules.unasked
     (mine, part), (other, other_part) = (key.split("/")[1:] for key in (match.one, match.other))
     return {
         "profile": mine, "other": other, "parts": [part, other_part],
-        "score": round(match.score, DIGITS), "band": match.band,
+        "score": round(match.score, DIGITS), "band": "review" if asked else match.band,
         "fields": [[f.field, f.level, round(f.stranger, DIGITS), round(f.family, DIGITS)] for f in match.fields],
-        "contradictions": list(match.vetoes), "held": match.held,
+        "contradictions": list(match.vetoes), "held": ALWAYS_ASKED if asked else match.held,
     }  # fmt: skip
 
 

@@ -13,6 +13,14 @@ class UnknownIdentifier(LookupError):  # noqa: N818
     """A verdict is about an identifier that the graph has never seen."""
 
 
+async def judge(graph: IdentityGraph, verdict: Verdict) -> Resolution | None:
+    """Do what the verdict says; the resolution of a link. Safe twice. UnknownIdentifier as below."""
+    if verdict.says == "link":
+        return await link(graph, verdict)
+    await forbid(graph, verdict)
+    return None
+
+
 async def link(graph: IdentityGraph, verdict: Verdict) -> Resolution:
     """Make the two one person, under rule `match`; the resolution says which merge that was, or what forbids it.
 
