@@ -134,6 +134,9 @@ class IdentityMachine(RuleBasedStateMachine):
             self._told(batch, stop.value)
         except Conflict:
             self._start(worker, batch)
+        except BaseException:
+            del self.running[worker]  # it is over, and must not be sent to again
+            raise
 
     def _told(self, batch: list[Sighting], resolutions: list[Resolution]) -> None:
         for sighting, resolution in zip(batch, resolutions, strict=True):
