@@ -7,7 +7,7 @@ redirect from another partition, may be untold while others go on, so it is told
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple, TypeAlias
 from uuid import UUID
@@ -51,7 +51,7 @@ def tell(
     """The message of these flips, kept until it is acknowledged, after what may be untold; nothing for none."""
     if not changes:
         return ()
-    untold = _untold(person, delivery.partition)
+    untold = _kept(person, delivery.partition, person.version + 1)
     person.told = [
         told._replace(partition=delivery.partition, offset=delivery.offset)
         if told.partition != delivery.partition
@@ -69,7 +69,7 @@ def tell_by_clock(person: Person, changes: Sequence[MembershipChange], until: in
     """The message of flips that the clock brought about. It goes back to no event but to itself."""
     if not changes:
         return ()
-    untold = _untold(person, person.partition)
+    untold = _kept(person, person.partition, person.version + 1)
     due = changes[-1].effective_at
     id_ = derived_id(person.id, "membership-by-clock", person.version + 1)
     cause = Message(tenant=person.tenant, id=id_, message_id=str(id_), occurred_at=due, received_at=due)
@@ -82,15 +82,16 @@ def tell_by_clock(person: Person, changes: Sequence[MembershipChange], until: in
 def told_before(person: Person, cause: UUID) -> Messages:
     """What this cause brought about when it was handled before; with what came later, so that it stays last."""
     mine = next((told for told in person.told if told.cause == str(cause)), None)
-    return tuple(_since(person, mine.version)) if mine else ()
+    if mine is None:
+        return ()
+    place = mine.partition, mine.offset
+    first = min(told.version for told in person.told if (told.partition, told.offset) == place)
+    return _kept(person, mine.partition, first)
 
 
 def fired_before(person: Person) -> Messages:
     """What the clock brought about and nobody acknowledged; with what came later."""
-    if not person.fired:
-        return ()
-    earlier = (m for m in _untold(person, person.partition) if m.version < person.fired.version)
-    return (*earlier, *_since(person, person.fired.version))
+    return _kept(person, person.partition, person.fired.version) if person.fired else ()
 
 
 def acknowledge(person: Person) -> None:
@@ -110,22 +111,12 @@ def forget_acknowledged(people: Iterable[Person], batch_starts: Mapping[int, int
             person.told = [told for told in person.told if told.offset >= batch_starts.get(told.partition, 0)]
 
 
-def _since(person: Person, version: int) -> Iterator[MembershipChanged]:
-    kept = {told.version: told.message for told in person.told} | _by_clock(person)
-    return _parsed({number: message for number, message in kept.items() if number >= version})
-
-
-def _untold(person: Person, partition: int | None) -> Messages:
-    elsewhere = {told.version: told.message for told in person.told if told.partition != partition}
-    return tuple(_parsed(elsewhere | _by_clock(person)))
-
-
-def _by_clock(person: Person) -> dict[int, str]:
-    return {person.fired.version: person.fired.message} if person.fired else {}
-
-
-def _parsed(kept: Mapping[int, str]) -> Iterator[MembershipChanged]:
-    return (MembershipChanged.model_validate_json(kept[number]) for number in sorted(kept))
+def _kept(person: Person, partition: int | None, first: int) -> Messages:
+    """What may be untold, in order: from this partition what is not before `first`, all from elsewhere."""
+    kept = {t.version: t.message for t in person.told if t.partition != partition or t.version >= first}
+    if person.fired:
+        kept[person.fired.version] = person.fired.message
+    return tuple(MembershipChanged.model_validate_json(kept[number]) for number in sorted(kept))
 
 
 def _message(
