@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 import ssl
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
@@ -28,6 +28,7 @@ log: Final = logging.getLogger("cdp.kafka")
 
 BATCH_BYTES: Final = 512 * 1024
 LINGER_MS: Final = 5
+START_SECONDS: Final = 60.0
 
 
 def client_options(settings: KafkaSettings) -> Options:
@@ -87,9 +88,37 @@ class PatientBroker(KafkaBroker):
         )
 
     async def start(self) -> None:
-        """Connect once Kafka answers."""
-        await reachable(self._settings)
-        await super().start()
+        """Connect once Kafka answers, from the beginning if it goes away meanwhile."""
+        while True:
+            await reachable(self._settings)
+            if await ends_well(super().start(), START_SECONDS):
+                return
+            for subscriber in self.subscribers:
+                await ends_well(subscriber.stop(), self._settings.drain_seconds)
+
+
+async def ends_well(action: Coroutine[Any, Any, None], seconds: float) -> bool:
+    """Whether it comes to an end in time and without a fault of the broker's.
+
+    It runs in a task of its own: a consumer that is stopped while its fetch waits for the next try lets out the
+    cancellation that it began itself (aiokafka 0.14), which is nobody's wish here.
+    """
+    task = asyncio.create_task(action)
+    try:
+        await asyncio.wait({task}, timeout=seconds)
+    finally:
+        task.cancel()
+    if not task.done():
+        log.warning("Kafka: gave up after %d s", seconds)
+        return False
+    if task.cancelled():
+        return False
+    error = task.exception()
+    if error and not isinstance(error, KafkaError | OSError | RuntimeError):
+        raise error
+    if error:
+        log.warning("Kafka: %s", type(error).__name__)
+    return error is None
 
 
 async def reachable(settings: KafkaSettings) -> None:

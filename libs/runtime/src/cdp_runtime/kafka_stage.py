@@ -6,7 +6,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any, Final
@@ -22,7 +21,7 @@ from cdp_runtime.backoff import Patience
 from cdp_runtime.clock import Clock
 from cdp_runtime.failures import Halted, place_of
 from cdp_runtime.halting import Halt, Pulse
-from cdp_runtime.kafka_client import given_up
+from cdp_runtime.kafka_client import START_SECONDS, ends_well, given_up
 from cdp_runtime.kafka_progress import Progress
 from cdp_runtime.kafka_records import incoming
 from cdp_runtime.runner import StageRunner
@@ -174,9 +173,8 @@ class KafkaStage:
         with self._pulse.waiting():
             await self.revoke()
             while not self.stopping and (subscriber := self._subscriber):
-                with suppress(KafkaError, OSError, RuntimeError):
-                    await asyncio.wait_for(subscriber.stop(), self._settings.drain_seconds)
-                    await subscriber.start()
+                await ends_well(subscriber.stop(), self._settings.drain_seconds)
+                if await ends_well(subscriber.start(), START_SECONDS):
                     return
                 await asyncio.sleep(RETRY_SECONDS)
 
