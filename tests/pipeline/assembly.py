@@ -34,6 +34,7 @@ from cdp_identity.matcher.matcher import Matcher
 from cdp_identity.matcher.store import MatcherStore, memory_store
 from cdp_identity.matcher.telling import Rules
 from cdp_identity.store import IdentityGraph, MemoryGraphStore
+from cdp_identity.store.history import Ways
 from cdp_profiles.domain.limits import Limits as ProfileLimits
 from cdp_profiles.domain.parts import Identifier
 from cdp_profiles.domain.profile import Profile
@@ -179,6 +180,10 @@ class Pipeline:
         found = await self.profiles.find(TENANT, Identifier(kind, value))
         assert len(found) < 2
         return found[0] if found else None
+
+    def whose(self, pseudonym: str) -> UUID:
+        """Whose an identifier is in the graph."""
+        return Ways.of(self.graph.population.values()).lead(self.graph.pointing[pseudonym].entity, pseudonym)
 
     def flips(self, segment: str) -> list[MembershipChange]:
         """Who entered and left a segment, in the order in which the evaluator said so."""

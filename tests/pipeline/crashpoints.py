@@ -9,33 +9,40 @@ from __future__ import annotations
 import ast
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
-from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
-from assembly import PSEUDONYMS, TENANT, Pipeline
+from assembly import Pipeline
 from cdp_contracts import failures_v1
-from cdp_contracts.envelope import derived_id
-from cdp_contracts.events_v1 import Decision, Event, EventResolved
-from cdp_contracts.identities_v1 import Evidence, IdentitiesMerged
-from cdp_contracts.matches_v1 import MatchDecided
-from cdp_contracts.topics import EVENTS_RECEIVED, EVENTS_RESOLVED, IDENTITIES_MERGED, MATCHES_DECIDED
+from cdp_contracts.topics import (
+    EVENTS_RECEIVED,
+    EVENTS_RESOLVED,
+    IDENTITIES_MERGED,
+    IDENTITIES_UNMERGED,
+    MATCHES_DECIDED,
+    UNMERGES_REQUESTED,
+)
 from cdp_runtime.backoff import Patience
 from cdp_runtime.failures import Away
 from cdp_runtime.transport import Incoming
 from cdp_testkit import Action, Crash
-from pydantic import JsonValue
+from decisions import identified, joined, parted, verdict
+from unmerging import told_of_unmerges
 from watching import READS
 
 SERVICES: Final = Path(__file__).parents[2] / "services"
 AT_ONCE: Final = Patience(first_wait=0, longest_wait=0)
 
 RECEIPTS: Final = "note_facts"
-MATCHER: Final = frozenset({"match_people", "absorb_people", "settle_pairs"})
+MATCHER: Final = frozenset({"match_people", "absorb_people", "part_people", "settle_pairs"})
 VERDICTS: Final = "apply_verdicts"
-SILENT: Final = frozenset({RECEIPTS, "absorb_people", "settle_pairs"})
+PARTING: Final = frozenset({"part_persons", "part_profiles"})
+SILENT: Final = frozenset({RECEIPTS, "absorb_people", "part_people", "settle_pairs"})
 """From these nothing is emitted."""
-UNNUMBERED: Final = (EVENTS_RECEIVED.name, MATCHES_DECIDED.dead_letters("identity"))
+UNNUMBERED: Final = (
+    EVENTS_RECEIVED.name,
+    *(topic.dead_letters("identity") for topic in (MATCHES_DECIDED, UNMERGES_REQUESTED)),
+)
 LETTER: Final = (
     failures_v1.SOURCE_TOPIC, failures_v1.SOURCE_PARTITION, failures_v1.SOURCE_OFFSET, failures_v1.REASON,
 )  # fmt: skip
@@ -99,6 +106,11 @@ class Steps:
         return self._handler.stage in MATCHER
 
     @property
+    def parts(self) -> bool:
+        """Whether it makes several persons of one."""
+        return self._handler.stage in PARTING
+
+    @property
     def judges(self) -> bool:
         """Whether it is the handler of verdicts."""
         return self._handler.stage == VERDICTS
@@ -142,6 +154,8 @@ async def told(script: Script | None = None, *, withdrawal: bool = True) -> Pipe
         return await told_of_matches(platform)  # a story of its own: nobody else's steps depend on it
     if isinstance(script, Steps) and script.judges:
         return await told_of_verdicts(platform)
+    if isinstance(script, Steps) and script.parts:
+        return await told_of_unmerges(platform)
     phone = platform.shop.visitor("phone").consents().views(4).repeats()
     laptop = platform.shop.visitor("laptop").consents().fills_cart().does("Order Completed")
     watch = platform.shop.visitor("watch").consents().views(2)
@@ -156,7 +170,10 @@ async def told(script: Script | None = None, *, withdrawal: bool = True) -> Pipe
 
 
 async def told_of_matches(platform: Pipeline) -> Pipeline:
-    """A story of people who tell their names: one under four profiles, two of which become one, and a relative."""
+    """A story of people who tell their names: one under four profiles, two of which become one, and a relative.
+
+    Then the two are found to be two people after all.
+    """
     ada = {"firstName": "Ada", "lastName": "Byron", "birthday": "1990-05-17"}
     grace = {"lastName": "Hopper", "email": "grace@navy.example.org"}
     for n, (device, traits) in enumerate((
@@ -172,6 +189,10 @@ async def told_of_matches(platform: Pipeline) -> Pipeline:
     for n, other in enumerate(("tablet", "radio")):
         await platform.bus.publish(MATCHES_DECIDED, verdict(n, "phone", other, now))
         await platform.bus.drain()
+    await platform.bus.publish(IDENTITIES_UNMERGED, parted("phone", "guest", "laptop", now))
+    await platform.bus.drain()
+    await platform.bus.publish(EVENTS_RESOLVED, identified(7, "laptop", {**ada, "sex": ""}, now))
+    await platform.bus.drain()
     return platform
 
 
@@ -192,39 +213,6 @@ async def told_of_verdicts(platform: Pipeline) -> Pipeline:
     await platform.bus.drain()
     await platform.shop.play(visitors["laptop"].views(2))
     return platform
-
-
-def verdict(
-    n: int, one: str, other: str, now: datetime, says: Literal["same", "different"] = "different"
-) -> MatchDecided:
-    """A person says that two profiles are one person or two."""
-    return MatchDecided(
-        tenant=TENANT, id=derived_id(f"verdict-{n}", "decided"), message_id=f"verdict-{n}", occurred_at=now,
-        received_at=now, profile_id=derived_id(one, "profile"), other=derived_id(other, "profile"),
-        identifiers=(PSEUDONYMS.of(TENANT, "anonymous_id", one), PSEUDONYMS.of(TENANT, "anonymous_id", other)),
-        verdict=says, by="token-of-a-steward",
-    )  # fmt: skip
-
-
-def identified(n: int, device: str, traits: dict[str, JsonValue], now: datetime) -> EventResolved:
-    """Somebody says who they are, on a device that is a profile of its own."""
-    pseudonym = PSEUDONYMS.of(TENANT, "anonymous_id", device)
-    return EventResolved(
-        tenant=TENANT, id=derived_id(f"told-{n}", "event"), message_id=f"told-{n}", occurred_at=now,
-        received_at=now, subject=pseudonym, part=pseudonym, source="shop",
-        profile_id=derived_id(device, "profile"),
-        event=Event(type="identify", name="identify", anonymous_id=device, traits=traits),
-        decision=Decision(purposes=("analytics",), jurisdiction="EU", policy="main", policy_version=1),
-    )  # fmt: skip
-
-
-def joined(into: str, absorbed: str, now: datetime) -> IdentitiesMerged:
-    """The profiles of two devices are one."""
-    return IdentitiesMerged(
-        tenant=TENANT, id=derived_id(absorbed, "merge"), message_id=f"merge-{absorbed}", occurred_at=now,
-        received_at=now, profile_id=derived_id(into, "profile"), absorbed=derived_id(absorbed, "profile"),
-        evidence=Evidence(rule="same-event", identifiers=(), source="shop"),
-    )  # fmt: skip
 
 
 def restarting(platform: Pipeline) -> None:

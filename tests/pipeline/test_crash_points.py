@@ -23,7 +23,8 @@ def test_every_stage_there_is_is_broken_off() -> None:
     """The list is read from the sources: a new stage is on it, and fails below until the story needs it."""
     assert {str(handler) for handler in HANDLERS} >= {
         "collector.validate_events", "consent.guard_events", f"identity.{RESOLVER}", "profiles.update_profiles",
-        "identity.match_people", "identity.absorb_people", "identity.settle_pairs", "profiles.absorb_profiles",
+        "identity.match_people", "identity.absorb_people", "identity.part_people", "identity.settle_pairs",
+        "profiles.absorb_profiles", "identity.part_persons", "profiles.part_profiles",
         "segments.evaluate", "segments.evaluate.tick",
     }  # fmt: skip
 

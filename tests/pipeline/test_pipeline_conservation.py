@@ -9,14 +9,27 @@ from assembly import Pipeline
 from cdp_cli.conservation import table
 from cdp_cli.ledger import HOPS, Row, balance, line_of
 from cdp_contracts.events_v1 import EventReceived, EventValidated, EventWithheld
-from cdp_contracts.topics import EVENTS_PERMITTED, EVENTS_RECEIVED, EVENTS_VALIDATED, EVENTS_WITHHELD
+from cdp_contracts.topics import (
+    EVENTS_PERMITTED,
+    EVENTS_RECEIVED,
+    EVENTS_RESOLVED,
+    EVENTS_VALIDATED,
+    EVENTS_WITHHELD,
+    IDENTITIES_UNMERGED,
+    PROFILES_UPDATED,
+)
 from cdp_runtime.batch import Batch, DeadLetter
 from cdp_runtime.letters import dead_letter
 from cdp_runtime.metrics import IMBALANCE
 from cdp_runtime.stage import Stage
 from cdp_runtime.transport import Outgoing
+from decisions import parted
+from unmerging import told_of_unmerges
 
-NAMES = {"profiles-writer.absorb_profiles": "profiles-merges", "identity-resolver.apply_verdicts": "verdicts"}
+NAMES = {
+    "profiles-writer.absorb_profiles": "profiles-merges", "profiles-writer.part_profiles": "profiles-unmerges",
+    "identity-resolver.apply_verdicts": "verdicts", "identity-resolver.part_persons": "unmerges",
+}  # fmt: skip
 
 
 def ledger(platform: Pipeline) -> dict[str, Row]:
@@ -60,6 +73,21 @@ def test_every_hop_is_a_group_of_the_platform(platform: Pipeline) -> None:
         assert set(hop.writes) <= set(stage.emits)
 
 
+async def test_what_follows_from_an_unmerge_is_accounted_for(platform: Pipeline) -> None:
+    phone = platform.shop.visitor("phone").consents().views()
+    await platform.shop.play(phone)
+    await platform.shop.play(phone.logs_in("ada"))
+    (kept,) = {event.profile_id for event in platform.bus.messages(EVENTS_RESOLVED)}
+    now = platform.bus.clock.now()
+    await platform.bus.publish(IDENTITIES_UNMERGED, parted(kept, "guest", "phone", now))
+    await platform.bus.publish(IDENTITIES_UNMERGED, parted(kept, "stranger", "unheard-of", now, 2))
+    await platform.bus.drain()
+    rows = ledger(platform)
+    assert of(rows["profiles-unmerges"]) == {"out": 2}
+    assert of(rows["profiles"]) == {"out": len(platform.bus.messages(EVENTS_RESOLVED))}
+    assert of(rows["segments"]) == {"out": len(platform.bus.messages(PROFILES_UPDATED))}
+
+
 async def test_every_outcome_has_its_column_and_nothing_is_lost(platform: Pipeline) -> None:
     await play(platform)
     rows = ledger(platform)
@@ -72,6 +100,14 @@ async def test_every_outcome_has_its_column_and_nothing_is_lost(platform: Pipeli
     assert all(row.read == sum(row.outcomes.values()) for row in rows.values())
     *_, verdict = table(list(rows.values()))
     assert verdict == "it balances"
+
+
+async def test_unmerges_are_in_the_ledger_too(platform: Pipeline) -> None:
+    await told_of_unmerges(platform)
+    rows = ledger(platform)
+    assert of(rows["unmerges"]) == {"out": 2, "dead-lettered": 1}
+    assert of(rows["profiles-unmerges"]) == {"out": 2}
+    assert all(row.balanced for row in rows.values())
 
 
 async def test_what_was_handled_twice_still_balances(platform: Pipeline) -> None:

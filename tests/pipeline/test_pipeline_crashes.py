@@ -8,8 +8,10 @@ from cdp_contracts.topics import (
     EVENTS_PERMITTED,
     EVENTS_WITHHELD,
     IDENTITIES_MERGED,
+    IDENTITIES_UNMERGED,
     MATCHES_DECIDED,
     MATCHES_PROPOSED,
+    UNMERGES_REQUESTED,
 )
 from cdp_testkit import Action, Crash
 from crashpoints import outcome, told
@@ -30,8 +32,8 @@ class CrashAtEveryFirst:
 
 async def test_the_story_has_everything_in_it() -> None:
     platform = await told()
-    matching = {MATCHES_PROPOSED.name, MATCHES_DECIDED.name}  # they have a story of their own
-    assert {topic for topic, ids in platform.ids().items() if not ids} == matching
+    told_elsewhere = {MATCHES_PROPOSED, MATCHES_DECIDED, UNMERGES_REQUESTED, IDENTITIES_UNMERGED}
+    assert {topic for topic, ids in platform.ids().items() if not ids} == {topic.name for topic in told_elsewhere}
     (letter,) = platform.dead_letters()
     assert (letter.value, dict(letter.headers)[failures_v1.REASON]) == (b"{", b"json_invalid at /")
     assert len(platform.bus.messages(IDENTITIES_MERGED)) == 2

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from assembly import TENANT, Pipeline
-from cdp_contracts.topics import EVENTS_VALIDATED
+from assembly import PSEUDONYMS, TENANT, Pipeline
+from cdp_contracts.envelope import derived_id
+from cdp_contracts.topics import EVENTS_RESOLVED, EVENTS_VALIDATED, IDENTITIES_UNMERGED
 from cdp_testkit import Action, Crash
+from decisions import parted
 
 PLAN_BROKEN = {"properties": {"revenue": "much"}}
 
@@ -35,7 +37,9 @@ async def test_a_view_that_moved_somebody_into_a_segment(told: Pipeline) -> None
     assert found["outcome"] == "resolved"
     assert found["accepted"]["source"] == "web-shop"
     assert found["accepted"]["received_at"]
-    assert found["resolved"] == {"profile_id": person.profile_id, "merged_into": None}
+    assert found["resolved"] == {
+        "profile_id": person.profile_id, "merged_into": None, "unmerged_to": None, "unmerged_at": None
+    }  # fmt: skip
     assert ("third-view", True, "event") in {(m["segment"], m["entered"], m["cause"]) for m in found["segments"]}
     assert "third-view" not in {m["segment"] for m in (await receipt(told, "phone-2"))["segments"]}
 
@@ -76,6 +80,23 @@ async def test_after_a_merge_it_leads_to_whoever_is_left(told: Pipeline) -> None
     ends = {found["resolved"]["merged_into"] or found["resolved"]["profile_id"] for found in views}
     assert ends == {one.profile_id}
     assert [found["resolved"]["merged_into"] is not None for found in views].count(True) == 1
+
+
+async def test_after_an_unmerge_it_leads_to_whom_the_identifier_is_of(told: Pipeline) -> None:
+    phone = told.shop.visitor("phone").consents().views()
+    await told.shop.play(phone)
+    await told.shop.play(phone.logs_in("ada"))
+    view, login = told.bus.messages(EVENTS_RESOLVED)[-2:]
+    assert (view.profile_id, view.part) == (login.profile_id, PSEUDONYMS.of(TENANT, "anonymous_id", "phone"))
+    assert login.part == PSEUDONYMS.of(TENANT, "user_id", "ada")
+    now, guest = told.bus.clock.now(), derived_id("guest", "profile")
+    await told.bus.publish(IDENTITIES_UNMERGED, parted(view.profile_id, "guest", "phone", now))
+    await told.bus.drain()
+    found = await receipt(told, view.message_id)
+    assert (found["resolved"]["profile_id"], found["resolved"]["merged_into"]) == (str(view.profile_id), None)
+    assert found["resolved"]["unmerged_to"] == str(guest)
+    assert found["resolved"]["unmerged_at"] == now.isoformat().replace("+00:00", "Z")
+    assert (await receipt(told, login.message_id))["resolved"]["unmerged_to"] is None
 
 
 async def test_what_was_set_aside_is_told_where_and_why(told: Pipeline) -> None:

@@ -9,7 +9,10 @@ from typing import Any, Final
 from cdp_runtime.failures import Conflict
 from cdp_testkit import Action, LocalBus
 
-READS: Final = {"load", "pointers", "entities", "refusals", "due", "unmarked", "ping", "find"}
+READS: Final = {
+    "load", "pointers", "entities", "refusals", "due", "unmarked", "ping", "find", "members", "links_of", "splits",
+    "about",
+}  # fmt: skip
 """Calls that change nothing: one step each. Every other call is taken apart."""
 
 UNORDERED: Final = {"save", "add", "add_pointers", "add_entities", "add_links", "add_refusals", "repoint"}

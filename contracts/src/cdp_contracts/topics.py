@@ -22,7 +22,12 @@ from cdp_contracts.events_v1 import (
     EventWithheld,
 )
 from cdp_contracts.failures_v1 import dead_letter_topic
-from cdp_contracts.identities_v1 import IdentitiesMerged, IdentitiesMergeRefused
+from cdp_contracts.identities_v1 import (
+    IdentitiesMerged,
+    IdentitiesMergeRefused,
+    IdentitiesUnmerged,
+    UnmergeRequested,
+)
 from cdp_contracts.matches_v1 import MatchDecided, MatchProposed
 from cdp_contracts.profiles_v1 import ProfileUpdated
 from cdp_contracts.segments_v1 import MembershipChanged
@@ -121,6 +126,18 @@ IDENTITIES_MERGED: Final = Topic(
     producers=("identity-resolver",), consumers=("profiles-writer", "identity-matcher", "collector-receipts"),
     retention_hours=21 * DAY,
 )  # fmt: skip
+IDENTITIES_UNMERGED: Final = Topic(
+    name="cdp.identities.unmerged.v1", model=IdentitiesUnmerged, key="profile_id", owner="identity",
+    description="A profile was found to be several people.", on_poison="halt",
+    producers=("identity-resolver",),
+    consumers=("profiles-writer", "identity-matcher", "collector-receipts", "data-stewards"),
+    retention_hours=21 * DAY,
+)  # fmt: skip
+UNMERGES_REQUESTED: Final = Topic(
+    name="cdp.unmerges.requested.v1", model=UnmergeRequested, key="profile_id", owner="identity",
+    description="Somebody wants a profile to be several people.",
+    producers=("identity-resolver",), consumers=("identity-resolver", "data-stewards"), retention_hours=21 * DAY,
+)  # fmt: skip
 IDENTITIES_MERGE_REFUSED: Final = Topic(
     name="cdp.identities.merge-refused.v1", model=IdentitiesMergeRefused, key="profile_id", owner="identity",
     description="A merge that a limit forbade: two people, or a shared device.",
@@ -134,7 +151,8 @@ MATCHES_PROPOSED: Final = Topic(
 MATCHES_DECIDED: Final = Topic(
     name="cdp.matches.decided.v1", model=MatchDecided, key="profile_id", owner="identity",
     description="Whether two profiles are one person, by a person or by a score that asks nobody.",
-    producers=("identity-matcher",), consumers=("identity-resolver", "identity-matcher", "data-stewards"),
+    producers=("identity-matcher", "identity-resolver"),
+    consumers=("identity-resolver", "identity-matcher", "data-stewards"),
     retention_hours=21 * DAY,
 )  # fmt: skip
 PROFILES_UPDATED: Final = Topic(
@@ -176,8 +194,8 @@ SEGMENTS_DEFINED: Final = Topic(
 
 TOPICS: Final[tuple[Topic[Contract], ...]] = (
     EVENTS_RECEIVED, EVENTS_REJECTED, EVENTS_VALIDATED, EVENTS_WITHHELD, EVENTS_PERMITTED, EVENTS_RESOLVED,
-    IDENTITIES_MERGED, IDENTITIES_MERGE_REFUSED, MATCHES_PROPOSED, MATCHES_DECIDED, PROFILES_UPDATED,
-    MEMBERSHIP_CHANGED,
+    IDENTITIES_MERGED, IDENTITIES_UNMERGED, UNMERGES_REQUESTED, IDENTITIES_MERGE_REFUSED, MATCHES_PROPOSED,
+    MATCHES_DECIDED, PROFILES_UPDATED, MEMBERSHIP_CHANGED,
     SOURCES_DEFINED, TRACKING_PLANS_DEFINED, POLICIES_DEFINED, IDENTITY_RULES_DEFINED, SEGMENTS_DEFINED,
 )  # fmt: skip
 

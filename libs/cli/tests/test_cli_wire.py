@@ -124,9 +124,42 @@ def test_the_ledger_of_the_platform_balances(live: Running, cdp: Callable[..., s
         return list(json.loads(cdp("conservation", "--json", *options)))
 
     eventually(lambda: not any(row["in flight"] for row in rows()))
-    assert all(row["in"] for row in rows() if "absorb" not in row["hop"] and "verdicts" not in row["hop"])
+    seldom = ("absorb", "verdicts", "part_")
+    assert all(row["in"] for row in rows() if not any(word in row["hop"] for word in seldom))
     assert cdp("conservation").splitlines()[-1] == "it balances"
     assert cdp("conservation", "--minutes", "60").splitlines()[-1] == "it balances"
+
+
+def test_two_people_are_parted_and_joined_again(live: Running, cdp: Callable[..., str], tmp_path: Path) -> None:
+    user, phone, tablet = (f"cli-{uuid4().hex[:8]}" for _ in range(3))
+    for device in (phone, tablet):
+        visit(live, device)
+    with Emitter(live.url("collector-http"), WRITE_KEY) as emitter:
+        for device in (phone, tablet):
+            emitter.identify(user_id=user, anonymous_id=device, context=ALLOWED)
+
+    def said(*arguments: str) -> str:
+        return str(CliRunner().invoke(app, ["identity", *arguments]).output)
+
+    def views(device: str) -> object:
+        outcome = CliRunner().invoke(app, ["profile", f"anonymous_id={device}"])
+        return json.loads(outcome.output)["counters"].get("Product Viewed") if outcome.exit_code == 0 else None
+
+    one, other = f"user_id={user}", f"anonymous_id={tablet}"
+    eventually(lambda: "one person: " in said("explain", one, other))
+    assert "same-event  web-shop" in said("explain", one, other)
+    eventually(lambda: views(tablet) == 6)
+    assert "nothing was done: --yes does it" in said("unmerge", "--link", one, other)
+    assert "asked for as " in said("unmerge", "--link", one, other, "--yes", "--reason", "a tablet in a shop")
+    eventually(lambda: (views(phone), views(tablet)) == (3, 3))
+    assert "two persons: " in said("explain", one, other)
+    picture = tmp_path / "person.svg"
+    assert f"wrote {picture}" in said("graph", one, "--svg", str(picture))
+    assert "stroke-dasharray" in picture.read_text()
+    assert "asked for as " in said("join", one, other)
+    eventually(lambda: views(tablet) == 6)
+    assert "404: the graph has never seen this identifier" in said("explain", one, "user_id=nobody-at-all")
+    assert "an identifier is <kind>=<value>" in said("explain", one, "tablet")
 
 
 def test_a_wrong_token_is_said(cdp: Callable[..., str]) -> None:
@@ -184,12 +217,12 @@ def test_a_role_is_halted_and_resumed_by_command(live: Running, cdp: Callable[..
     url = live.url("profiles-writer")
     device = f"cli-{uuid4().hex[:8]}"
     try:
-        assert cdp("halt", "--role", "profiles-writer") == f"{url}  2 halted, 0 finishing\n"
+        assert cdp("halt", "--role", "profiles-writer") == f"{url}  3 halted, 0 finishing\n"
         visit(live, device, views=1)
         assert "401: the admin token is wrong" in cdp("resume", url, "--admin-token", "wrong", code=2)
         assert "404: " in cdp("profile", f"anonymous_id={device}", code=2)
     finally:
-        assert cdp("resume", url) == f"{url}  2 resumed\n"
+        assert cdp("resume", url) == f"{url}  3 resumed\n"
     eventually(lambda: CliRunner().invoke(app, ["profile", f"anonymous_id={device}"]).exit_code == 0)
 
 

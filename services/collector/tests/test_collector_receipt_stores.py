@@ -10,8 +10,10 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from cdp_collector.domain.receipts import INTO, RESOLVED, Entry, Known
+from cdp_collector.domain.receipts import RESOLVED, Known
 from cdp_collector.domain.sightings import MOST_COPIES, Sighting
+from cdp_collector.domain.texts import Entry
+from cdp_collector.domain.trails import AWAY, DIGITS, INTO, Trail
 from cdp_collector.receipts import MemoryReceipts, Receipts, RedisReceipts
 from cdp_collector.receipts_api import receipts_api
 from cdp_collector.store import Dedup, MemoryDedup, RedisDedup
@@ -77,6 +79,10 @@ def merge(tenant: str, absorbed: str, into: str) -> Entry:
     return Entry("merged", tenant, absorbed, INTO, f"{1:013d} {into}")
 
 
+def parting(tenant: str, version: int, profile: str, to: str, identifier: str) -> Entry:
+    return Entry("merged", tenant, profile, AWAY + identifier, f"{version:013d} {version:013d} {to}")
+
+
 async def test_what_is_noted_is_found_and_what_is_not_is_not(memory, tenant):
     assert await memory.receipts.note([entry(tenant, "r", "1 ada"), entry(tenant, "a", "1 - web")]) == 0
     known = await memory.receipts.find(tenant, "m-1")
@@ -122,8 +128,22 @@ async def test_more_than_a_call_holds_is_noted_whole(memory, tenant):
 
 async def test_merges_are_followed_to_the_end(memory, tenant):
     await memory.receipts.note([merge(tenant, "ada", "bob"), merge(tenant, "bob", "eve")])
-    assert await memory.receipts.survivor(tenant, "ada") == "eve"
-    assert await memory.receipts.survivor(tenant, "eve") is None
+    for profile in ("ada", "bob", "eve"):
+        trail = Trail(profile)
+        await memory.receipts.follow(tenant, trail)
+        assert (trail.profile, trail.parted_at) == ("eve", "")
+
+
+async def test_partings_are_followed_by_identifier_and_back_again(memory, tenant):
+    first, second = parting(tenant, 1, "ada", "bob", "i1"), parting(tenant, 2, "ada", "eve", "i1")
+    for told, ends in (
+        ([first], ("bob", "ada")), ([merge(tenant, "bob", "ada")], ("ada", "ada")), ([second], ("eve", "ada")),
+    ):  # fmt: skip
+        await memory.receipts.note(told)
+        for identifier, end in zip(("i1", "i2"), ends, strict=True):
+            trail = Trail("ada", identifier)
+            await memory.receipts.follow(tenant, trail)
+            assert trail.profile == end
 
 
 async def test_the_memory_of_copies_tells_the_first_place_and_the_others(memory, tenant):
@@ -155,7 +175,7 @@ def test_a_receipt_in_this_process_is_forgotten_in_time():
 @pytest.mark.wire
 async def test_a_receipt_on_redis_is_small_names_nobody_and_goes_by_itself(redis_url, tenant):
     kept = on_redis(redis_url)
-    texts = {"a": f"{1:013d} {'a' * 32} web-shop", RESOLVED: f"{1:013d} {uuid4()}"}
+    texts = {"a": f"{1:013d} {'a' * 32} web-shop", RESOLVED: f"{1:013d} {uuid4()} {'c' * DIGITS}"}
     await kept.note([entry(tenant, *e, message_id="jane@example.com") for e in texts.items()])
     redis: Redis = Redis.from_url(redis_url)
     (key,) = [key async for key in redis.scan_iter(f"{tenant}:*")]

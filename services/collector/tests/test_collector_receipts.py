@@ -12,14 +12,18 @@ from cdp_collector.domain.facts import (
     Fact,
     Merged,
     Moved,
+    Parting,
     Rejected,
     Resolved,
     SetAside,
+    Unmerged,
     Withheld,
     set_aside,
     trace_id,
 )
-from cdp_collector.domain.receipts import Entry, Known, Receipt, entries, join, receipt_of
+from cdp_collector.domain.receipts import Known, Receipt, entries, receipt_of
+from cdp_collector.domain.texts import Entry, join, stamp
+from cdp_collector.domain.trails import DIGITS, Trail
 from cdp_collector.handlers import SLIM, fact_of
 from cdp_contracts import failures_v1
 from cdp_contracts.topics import EVENTS_RESOLVED, topic_named
@@ -33,7 +37,7 @@ ADA, BOB = str(UUID(int=1)), str(UUID(int=2))
 TRACE = "a" * 32
 COMMON = {"tenant": "demo", "message_id": "m-1", "received_at": NOON}
 
-resolved = Resolved(**COMMON, source="web", profile_id=ADA)
+resolved = Resolved(**COMMON, source="web", profile_id=ADA, part="c" * 32)
 withheld = Withheld(**COMMON, source="web", purposes=("analytics", "ads"), reason="denied")
 
 
@@ -64,8 +68,8 @@ def noted(*facts: Fact | SetAside) -> dict[str, str]:
     return texts
 
 
-def receipt(*facts: Fact | SetAside, place: str | None = None, into: str | None = None) -> Receipt:
-    return receipt_of("m-1", Known(noted(*facts), place), into)
+def receipt(*facts: Fact | SetAside, place: str | None = None, owner: Trail | None = None) -> Receipt:
+    return receipt_of("m-1", Known(noted(*facts), place), owner)
 
 
 instants = st.floats(0, 100).map(lambda seconds: NOON + timedelta(seconds=seconds))
@@ -161,6 +165,42 @@ def test_a_merge_is_kept_by_the_profile_that_is_gone() -> None:
     assert isinstance(entry, Entry)
     assert (entry.kind, entry.name) == ("merged", BOB)
     assert entry.text.endswith(f" {ADA}")
+
+
+def test_a_parting_is_kept_by_the_profile_that_was_parted_by_identifier():
+    parting = Parting(profile_id=BOB, identifiers=("c" * 32, "d" * 32))
+    told = list(entries(Unmerged(**COMMON, profile_id=ADA, version=2, partings=(parting,)), TRACE))
+    assert [(e.kind, e.name, e.field) for e in told] == [
+        ("merged", ADA, "a:" + "c" * DIGITS), ("merged", ADA, "a:" + "d" * DIGITS)
+    ]  # fmt: skip
+    assert {entry.text for entry in told} == {f"{2:013d} {stamp(NOON)} {BOB}"}
+
+
+def test_every_text_of_a_resolved_event_and_of_a_profile_is_short_enough_for_a_compact_hash():
+    unmerged = Unmerged(**COMMON, profile_id=ADA, version=2, partings=(
+        Parting(profile_id=BOB, identifiers=("c" * 32,)),
+    ))  # fmt: skip
+    texts = [entry for fact in (resolved, unmerged) for entry in entries(fact, TRACE)]
+    assert max(len(part) for entry in texts for part in (entry.field, entry.text)) == 64
+
+
+def test_a_receipt_says_whose_it_is_since_a_merge_or_an_unmerge_and_when():
+    merged = receipt(resolved, owner=Trail(BOB)).resolved
+    parted = receipt(resolved, owner=Trail(BOB, "c", "1", stamp(NOON))).resolved
+    back = receipt(resolved, owner=Trail(ADA, "c", "1", stamp(NOON))).resolved
+    assert merged is not None
+    assert parted is not None
+    assert back is not None
+    assert (merged.merged_into, merged.unmerged_to, merged.unmerged_at) == (BOB, None, None)
+    assert (parted.merged_into, parted.unmerged_to, parted.unmerged_at) == (None, BOB, NOON)
+    assert (back.merged_into, back.unmerged_to, back.unmerged_at) == (None, None, None)
+
+
+def test_what_was_attributed_before_identifiers_were_kept_follows_merges_alone():
+    trail = Known({"r": f"{stamp(NOON)} {ADA}"}).trail
+    assert trail is not None
+    assert trail.fields == ["i"]
+    assert Known({}).trail is None
 
 
 def test_a_dead_letter_of_unreadable_bytes_belongs_to_nobody() -> None:

@@ -14,7 +14,9 @@ from cdp_identity.domain.facts import Resolution
 from cdp_identity.domain.identifiers import Identifier, Sign
 from cdp_identity.domain.rules import DAY_MS, SHIPPED, Kind, Rules, compile_rules
 from cdp_identity.domain.sightings import Sighting
+from cdp_identity.stewards import Stewards
 from cdp_identity.store import GraphStore, IdentityGraph
+from cdp_runtime.clock import ManualClock
 from cdp_runtime.pseudonyms import Pseudonymizer
 
 START: Final = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
@@ -73,3 +75,18 @@ def permitted(number: int = 0, *, type: EventType = "track", tenant: str = "acme
 async def resolve(store: GraphStore, *sightings: Sighting) -> list[Resolution]:
     """By a worker that remembers nothing, one sighting a batch."""
     return [(await IdentityGraph(store).resolve([sighting]))[0] for sighting in sightings]
+
+
+class Written(list[Any]):
+    """A log in memory."""
+
+    async def write(self, message: Any) -> None:
+        self.append(message)
+
+    async def ping(self) -> None:
+        pass
+
+
+def stewards(store: GraphStore) -> Stewards:
+    """The stewards' desk over a store; what is asked for and decided is written down in memory."""
+    return Stewards(store, PSEUDONYMS, Written(), Written(), ManualClock(START))

@@ -8,31 +8,25 @@ delivers again what was not committed. No event loop, no clock: a schedule is it
 from __future__ import annotations
 
 import random
-from collections.abc import Coroutine, Generator, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Coroutine, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 from uuid import UUID, uuid5
 
 from cdp_contracts.definitions_v1 import IdentityRulesDefined
 from cdp_contracts.envelope import NAMESPACE
 from cdp_identity.domain.entities import Entity, Link, Refusal
-from cdp_identity.domain.facts import Resolution
 from cdp_identity.domain.identifiers import Identifier, Sign
 from cdp_identity.domain.marks import joined
 from cdp_identity.domain.rules import SHIPPED, Kind, Rules, compile_rules
 from cdp_identity.domain.sightings import Sighting
+from cdp_identity.domain.splitting import Split
 from cdp_identity.store import IdentityGraph, MemoryGraphStore, Pointer
 from cdp_runtime.failures import Conflict
+from identity_unmergers import Partition, Stewards, Switch
 
 MOST_STEPS: Final = 30_000
 V = TypeVar("V")
-
-
-class Switch:
-    """Lets the scheduler choose who goes on."""
-
-    def __await__(self) -> Generator[None, None, None]:
-        yield
 
 
 class SwitchingStore(MemoryGraphStore):
@@ -70,15 +64,34 @@ class SwitchingStore(MemoryGraphStore):
             await Switch()
             await super().repoint([move])
 
+    async def members(self, tenant: str, entities: Iterable[UUID]) -> list[Pointer]:
+        await Switch()
+        return await super().members(tenant, list(entities))
+
+    async def links_of(self, pseudonyms: Iterable[str]) -> list[Link]:
+        await Switch()
+        return await super().links_of(list(pseudonyms))
+
+    async def revert(self, links: Iterable[Link], unmerge: UUID) -> None:
+        for link in links:
+            await Switch()
+            await super().revert([link], unmerge)
+
+    async def add_splits(self, splits: Sequence[Split]) -> None:
+        await Switch()
+        await super().add_splits(splits)
+
+    async def splits(self, unmerge: UUID) -> list[Split]:
+        await Switch()
+        return await super().splits(unmerge)
+
     async def swap(self, entity: Entity) -> bool:
         """Also looks at what must hold between a document and the one before."""
         await Switch()
         before = self.population.get(entity.id)
         swapped = await super().swap(entity)
         if swapped and before:
-            assert before.vetoes <= entity.vetoes, "a veto was lost"
-            assert joined(before.marks, entity.marks) == entity.marks, "a mark was taken back"
-            assert len(entity.users) < 2, "two users in one person"
+            check_step(before, entity)
             if len(entity.absorbed) > len(before.absorbed):
                 loser = self.population[entity.absorbed[-1].absorbed]
                 assert loser.link, "absorbed what was not frozen"
@@ -101,23 +114,23 @@ class SwitchingStore(MemoryGraphStore):
         return there
 
 
+def check_step(before: Entity, after: Entity) -> None:
+    """What no single step may do."""
+    assert len(after.users) < 2, "two users in one person"
+    assert before.epoch <= after.epoch, "an epoch was taken back"
+    assert {m.absorbed for m in before.merges} <= {m.absorbed for m in after.merges}, "a merge was forgotten"
+    assert before.parted.items() <= {**before.parted, **after.parted}.items() or after.epoch > before.epoch
+    if before.epoch == after.epoch:
+        assert before.vetoes <= after.vetoes, "a veto was lost"
+        assert joined(before.marks, after.marks) == after.marks, "a mark was taken back"
+    if after.state == "active" and before.state == "merging":
+        assert before.size == after.size
+
+
 @dataclass
-class Partition:
-    """Events of one partition, how far they are committed, and which worker may commit."""
-
-    events: list[Sighting]
-    committed: int = 0
-    owner: int = 0
-
-
-@dataclass
-class World:
+class World(Stewards):
     """The store, the partitions, and all that was ever told about each event."""
 
-    store: SwitchingStore
-    partitions: list[Partition]
-    dice: random.Random
-    told: dict[UUID, list[Resolution]] = field(default_factory=dict)
     smooth: bool = False
 
     async def work(self, partition: Partition, me: int) -> None:
@@ -157,7 +170,7 @@ def random_rules(dice: random.Random) -> Rules:
     )  # fmt: skip
 
 
-def random_world(seed: int) -> World:
+def random_world(seed: int, *, splits: bool = False) -> World:
     """A few people, more devices, and events that know some of both; shared devices included.
 
     Half the worlds have tight rules, some of them of two versions that hold at once. Some have one worker alone.
@@ -187,13 +200,19 @@ def random_world(seed: int) -> World:
 
     events = [sighting(number) for number in range(dice.randint(4, 14))]
     workers = dice.choice((1, 2, 3, 4, 5, 6))
-    return World(SwitchingStore(), [Partition(events[n::workers]) for n in range(workers)], dice)
+    world = World(SwitchingStore(), [Partition(events[n::workers]) for n in range(workers)], dice)
+    if splits:
+        world.unmerges, world.lifts = dice.choice((0, 1, 2, 4, 6)), dice.choice((0.0, 0.0, 0.5))
+    return world
 
 
 def run(world: World, *, crashes: bool) -> None:
     """One schedule, to the end: everything is committed, and the next readers have seen everything."""
     dice = world.dice
-    running: list[tuple[Partition, Coroutine[Any, Any, None]]] = [(p, world.work(p, 0)) for p in world.partitions]
+    running = [(p, world.work(p, 0)) for p in world.partitions]
+    if world.unmerges:
+        stewards = Partition([])
+        running.append((stewards, world.part(stewards, 0)))
     trouble = dice.randint(1, 4) if crashes else 0
     world.smooth = not trouble
     try:
@@ -220,7 +239,8 @@ def interleave(world: World, running: list[tuple[Partition, Coroutine[Any, Any, 
             if dice.random() < 0.5:  # killed; else it goes on beside its successor
                 worker.close()
                 running.pop(number)
-            running.append((partition, world.work(partition, partition.owner)))
+            successor = world.work if partition.events else world.part
+            running.append((partition, successor(partition, partition.owner)))
             continue
         try:
             worker.send(None)

@@ -8,7 +8,7 @@ from uuid import UUID, uuid5
 
 from cdp_contracts.envelope import NAMESPACE
 from cdp_contracts.events_v1 import Decision, Event, EventResolved
-from cdp_contracts.identities_v1 import Evidence, IdentitiesMerged
+from cdp_contracts.identities_v1 import Evidence, IdentitiesMerged, IdentitiesUnmerged, Parting
 from cdp_identity.matcher.handlers import stages
 from cdp_identity.matcher.matcher import Matcher
 from cdp_identity.matcher.store import MatcherStore
@@ -58,6 +58,24 @@ def merged(number: int, into: str, absorbed: str, tenant: str = "acme") -> Ident
         received_at=at, profile_id=profile(into), absorbed=profile(absorbed),
         evidence=Evidence(rule="same-event", identifiers=(), source="web"),
     )  # fmt: skip
+
+
+def unmerged(number: int, kept: str, version: int = 1, **groups: list[str]) -> IdentitiesUnmerged:
+    """The n-th message: these identifiers of a profile, by the profile that they are of now."""
+    at = START + timedelta(seconds=number)
+    return IdentitiesUnmerged(
+        tenant="acme", id=uuid5(NAMESPACE, f"unmerge-{number}"), message_id=f"message-{number}", occurred_at=at,
+        received_at=at, profile_id=profile(kept), version=version,
+        partings=tuple(
+            Parting(profile_id=profile(new), identifiers=tuple(map(identifier, names)))
+            for new, names in groups.items()
+        ),
+    )  # fmt: skip
+
+
+def identifier(name: str) -> str:
+    """The identifier of a short name."""
+    return PSEUDONYMS.of("acme", "anonymous_id", name)
 
 
 def matching_bus(store: MatcherStore, rules: Rules = RULES) -> LocalBus:

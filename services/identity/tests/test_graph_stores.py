@@ -45,7 +45,7 @@ async def test_a_pointer_moves_only_from_where_it_was(store: GraphStore) -> None
 async def test_an_entity_comes_back_as_it_was_stored(store: GraphStore, see: Sightings) -> None:
     ((_, link),) = see("u1", "d1").links()
     ada = see("u1").newborn(ident("u1")).claiming([ident("e1"), ident("e2")], 7)
-    device = see("d1").newborn(ident("d1")).frozen(ada.id, link, SHIPPED.bounds)
+    device = see("d1").newborn(ident("d1")).frozen(ada, link, SHIPPED.bounds)
     whole = ada.absorbing(device)
     assert await store.add_entities([whole, device]) == set()
     assert await store.entities([whole.id, device.id, uuid4()]) == {whole.id: whole, device.id: device}

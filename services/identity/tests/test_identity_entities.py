@@ -39,7 +39,7 @@ def test_a_person_has_at_most_five_addresses(see: Sightings) -> None:
 def test_an_entity_stays_small_enough_for_a_document(see: Sightings) -> None:
     ada, device = see("u1").newborn(ident("u1")), see("d1").newborn(ident("d1"))
     assert replace(ada, size=1000).bars(device, LINK, BOUNDS) == ("identifiers:1000",)
-    merge = device.frozen(ada.id, see("u1", "d1").links()[0][1], BOUNDS)
+    merge = device.frozen(ada, see("u1", "d1").links()[0][1], BOUNDS)
     full = ada
     for _ in range(100):
         full = full.absorbing(merge)
@@ -50,7 +50,7 @@ def test_absorbing_takes_all_and_remembers_why(see: Sightings) -> None:
     sighting = see("u1", "d1")
     ada, device = see("u1").newborn(ident("u1")), see("d1").newborn(ident("d1"))
     ((_, link),) = sighting.links()
-    both = ada.absorbing(device.frozen(ada.id, link, BOUNDS))
+    both = ada.absorbing(device.frozen(ada, link, BOUNDS))
     assert (set(both.claims), both.size) == ({ident("u1"), ident("d1")}, 2)
     assert [(merge.absorbed, merge.survivor) for merge in both.merges_by(sighting.event)] == [(device.id, ada.id)]
     assert both.has_absorbed([device.id])
@@ -65,7 +65,7 @@ def test_only_a_frozen_entity_can_be_absorbed(see: Sightings) -> None:
 
 def test_every_change_is_one_version_later(see: Sightings) -> None:
     ada, device = see("u1").newborn(ident("u1")), see("d1").newborn(ident("d1"))
-    frozen = device.frozen(ada.id, see("u1", "d1").links()[0][1], BOUNDS)
+    frozen = device.frozen(ada, see("u1", "d1").links()[0][1], BOUNDS)
     assert [frozen.ver, frozen.thawed().ver, frozen.merged(ada.id).ver, ada.absorbing(frozen).ver] == [2, 3, 3, 2]
     assert frozen.thawed() == replace(device, ver=3)
 

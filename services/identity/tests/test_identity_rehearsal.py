@@ -12,7 +12,7 @@ from cdp_identity.store.rehearsal import Report, rehearse
 from cdp_identity.store.verdicts import forbid
 from cdp_runtime.settings import AdminSettings
 from httpx import ASGITransport, AsyncClient
-from identity_builders import PSEUDONYMS, Sightings, ident, resolve, ruled
+from identity_builders import PSEUDONYMS, Sightings, ident, resolve, ruled, stewards
 from identity_population import Population
 from test_identity_verdicts import verdict
 
@@ -94,7 +94,7 @@ async def test_more_links_than_it_goes_through_are_told(store: GraphStore, see: 
 async def test_only_an_admin_may_ask_and_the_answer_holds_no_value(see: Sightings) -> None:
     store = MemoryGraphStore()
     await resolve(store, see("u1", "e1"), see("u1", "e2"))
-    api = build_api(store, PSEUDONYMS, AdminSettings(admin_token=TOKEN))
+    api = build_api(store, PSEUDONYMS, stewards(store), AdminSettings(admin_token=TOKEN))
     rules = {"tenant": "acme", "name": "default", "kinds": {"user_id": {"blocked": ["u1"]}}}
     async with AsyncClient(transport=ASGITransport(api), base_url="http://resolver") as client:
         assert (await client.post("/dry-run", json=rules)).status_code == 401

@@ -151,9 +151,8 @@ async def test_workers_with_other_rules_finish_what_was_begun_by_its_own(store: 
     loose = Sightings()
     ada, mail = await resolve(store, loose("u1", "e1"), loose("e2"))
     link = loose("u1", "e2").links()[0][1]
-    frozen = (await store.entities([mail.profile_id]))[mail.profile_id].frozen(
-        ada.profile_id, link, SHIPPED.bounds
-    )
+    both = await store.entities([ada.profile_id, mail.profile_id])
+    frozen = both[mail.profile_id].frozen(both[ada.profile_id], link, SHIPPED.bounds)
     assert await store.swap(frozen)
     tight = ruled(kinds={"email": {"limit": {"count": 1}}})
     (found,) = await resolve(store, loose("e2", rules=tight))

@@ -43,7 +43,7 @@ def test_random_schedules_with_crashes_and_two_workers_on_one_partition(part: in
 class NoFreeze(Unions):
     """Absorbs a loser that others may still be adding to."""
 
-    async def join(self, home: UUID, other: UUID, link: Link, bounds: Bounds) -> Refusal | None:
+    async def join(self, home: Identifier, other: Identifier, link: Link, bounds: Bounds) -> Refusal | None:
         rounds = Rounds()
         while True:
             rounds.take()
@@ -53,7 +53,7 @@ class NoFreeze(Unions):
             if bars := one.bars(two, link, bounds):
                 return Refusal(one.id, two.id, bars[0], link)
             winner, loser = sorted((one, two), key=lambda entity: entity.age)
-            frozen = loser.frozen(winner.id, link, bounds)
+            frozen = loser.frozen(winner, link, bounds)
             if await self.view.swap(winner.absorbing(frozen)):
                 while not await self.view.swap((await self.view.entity(loser.id)).merged(winner.id)):
                     pass
@@ -62,7 +62,7 @@ class NoFreeze(Unions):
 class Unordered(Unions):
     """Lets whoever comes first survive, instead of the oldest."""
 
-    async def join(self, home: UUID, other: UUID, link: Link, bounds: Bounds) -> Refusal | None:
+    async def join(self, home: Identifier, other: Identifier, link: Link, bounds: Bounds) -> Refusal | None:
         rounds = Rounds()
         while True:
             rounds.take()
@@ -71,7 +71,7 @@ class Unordered(Unions):
                 return None
             if bars := one.bars(two, link, bounds):
                 return Refusal(one.id, two.id, bars[0], link)
-            if await self.view.swap(two.frozen(one.id, link, bounds)):
+            if await self.view.swap(two.frozen(one, link, bounds)):
                 await self.finish(two.id)
 
 
@@ -97,9 +97,9 @@ class NoRollBack(Unions):
 class AttachFirst(Unions):
     """Points a new identifier at an entity that has not claimed it."""
 
-    async def attach(self, to: UUID, identifier: Identifier, sighting: Sighting, via: str) -> bool:
+    async def attach(self, to: Identifier, identifier: Identifier, sighting: Sighting) -> bool:
         entity = await self.settled(to)
-        if entity.bars_new([identifier], sighting.bounds, sighting.seen_at, via):
+        if entity.bars_new([identifier], sighting.bounds, sighting.seen_at, to.pseudonym):
             return True
         await self.view.point([Pointer(identifier, sighting.tenant, entity.id)])
         rounds = Rounds()
@@ -129,18 +129,26 @@ class NeverShared(Unions):
 class BlindAttach(Unions):
     """Adds newcomers to whoever once owned a shared device."""
 
-    async def attach(self, to: UUID, identifier: Identifier, sighting: Sighting, via: str) -> bool:
-        return await super().attach(to, identifier, sighting, "")
+    async def attach(self, to: Identifier, identifier: Identifier, sighting: Sighting) -> bool:
+        rounds = Rounds()
+        while True:
+            rounds.take()
+            entity = await self.settled(to)
+            if entity.bars_new([identifier], sighting.bounds, sighting.seen_at):
+                return True
+            if await self.view.swap(entity.claiming([identifier], sighting.seen_at)):
+                await self.view.point([Pointer(identifier, sighting.tenant, entity.id)])
+                return False
 
 
 class Unlimited(Unions):
     """Adds newcomers without asking whether the person may have them."""
 
-    async def attach(self, to: UUID, identifier: Identifier, sighting: Sighting, via: str) -> bool:
+    async def attach(self, to: Identifier, identifier: Identifier, sighting: Sighting) -> bool:
         free = replace(
             sighting, rules=replace(sighting.rules, bounds=replace(FREE, shares=sighting.bounds.shares))
         )
-        return await super().attach(to, identifier, free, via)
+        return await super().attach(to, identifier, free)
 
 
 class NoQuarantine(Unions):

@@ -102,5 +102,5 @@ def test_a_merge_keeps_the_vetoes_of_both() -> None:
     one, two = see("d1").newborn(ident("d1")).vetoing("x+"), see("d2").newborn(ident("d2")).vetoing("y-")
     ((_, why),) = see("d1", "d2").links()
     bounds = see("d1").bounds
-    both: Entity = one.absorbing(two.frozen(one.id, why, bounds))
+    both: Entity = one.absorbing(two.frozen(one, why, bounds))
     assert both.vetoes == {"x+", "y-"}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from cdp_contracts.topics import EVENTS_RESOLVED, IDENTITIES_MERGED, MATCHES_DECIDED, MATCHES_PROPOSED
-from cdp_identity.matcher.entries import pair_id
+from cdp_identity.matcher.pairs import pair_id
 from cdp_identity.matcher.store import MatcherStore, memory_store
 from cdp_identity.matcher.telling import Rules
 from cdp_testkit import LocalBus

@@ -158,3 +158,16 @@ async def test_the_matcher_is_built_without_connecting(monkeypatch: pytest.Monke
     async with AsyncClient(transport=ASGITransport(role.api), base_url="http://matcher") as client:
         assert (await client.get("/livez")).status_code == 200
         assert (await client.get("/readyz")).status_code == 503
+
+
+async def test_the_pairs_of_a_profile_are_found_under_either_end(records: MatcherStore) -> None:
+    bus = matching_bus(records)
+    people = ("phone", "laptop", "tablet")
+    await bus.publish(EVENTS_RESOLVED, *(identified(n, who, NO_DATE) for n, who in enumerate(people)))
+    await bus.drain()
+    for one in people:
+        found = await records.pairs.about("acme", [str(profile(one)), str(profile("nobody"))])
+        assert {frozenset((p.proposal["profile"], p.proposal["other"])) for p in found} == {
+            frozenset((str(profile(one)), str(profile(other)))) for other in people if other != one
+        }
+    assert await records.pairs.about("umbrella", [str(profile("phone"))]) == []

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import UUID, uuid5
 
 import pytest
 from cdp_contracts.events_v1 import Decision, Event, EventResolved
-from cdp_contracts.identities_v1 import Evidence, IdentitiesMerged
+from cdp_contracts.identities_v1 import Evidence, IdentitiesMerged, IdentitiesUnmerged, Parting
 from cdp_profiles.domain.profile import Profile, record_id
 from cdp_runtime.pseudonyms import Pseudonymizer
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 NAMES = UUID("6f0c6c1e-58a2-4c43-9a39-1f0f5ad0a001")
 NOON = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
@@ -46,7 +50,7 @@ class Messages:
         return EventResolved(
             tenant=self.tenant, id=uuid5(NAMES, f"event {n}"), message_id=f"m{n}", occurred_at=occurred_at,
             received_at=occurred_at, subject="0" * 32, source="web", event=Event(**event), decision=DECISION,
-            profile_id=self.profile_id(profile), part=self.pseudonyms.of(self.tenant, "part", owner),
+            profile_id=self.profile_id(profile), part=self.part(owner),
         )  # fmt: skip
 
     def identify(self, n: int, profile: str, *, at: float | None = None, **traits) -> EventResolved:
@@ -60,6 +64,22 @@ class Messages:
             occurred_at=NOON, received_at=NOON, profile_id=self.profile_id(survivor),
             absorbed=self.profile_id(absorbed),
             evidence=Evidence(rule="same-event", identifiers=(), source="web"),
+        )  # fmt: skip
+
+    def part(self, identifier: str) -> str:
+        """The pseudonym of an identifier that attributes events."""
+        return self.pseudonyms.of(self.tenant, "part", identifier)
+
+    def unmerge(self, kept: str, version: int, **parted: list[str]) -> IdentitiesUnmerged:
+        """Identifiers of one profile become profiles of their own."""
+        name = f"unmerge {kept} {version}"
+        return IdentitiesUnmerged(
+            tenant=self.tenant, id=uuid5(NAMES, name), message_id=name,
+            occurred_at=NOON, received_at=NOON, profile_id=self.profile_id(kept), version=version,
+            partings=tuple(
+                Parting(profile_id=self.profile_id(name), identifiers=tuple(map(self.part, identifiers)))
+                for name, identifiers in parted.items()
+            ),
         )  # fmt: skip
 
 

@@ -30,7 +30,7 @@ def environment(monkeypatch):
 async def test_the_writer_boots_without_a_server():
     role = app.build_writer()
     assert role.state.name == "profiles-writer"
-    assert len(role.state.stages) == 2
+    assert len(role.state.stages) == 3
 
 
 async def test_readers_are_told_while_the_store_is_away(make):

@@ -6,10 +6,12 @@ import asyncio
 from uuid import uuid4
 
 import pytest
+from cdp_contracts.identities_v1 import Parting
 from cdp_devstack.servers import Stack
 from cdp_profiles.domain.events import identifier
 from cdp_profiles.domain.limits import Limits
 from cdp_profiles.domain.merging import absorb, freeze, release
+from cdp_profiles.domain.parting import hand_over, note
 from cdp_profiles.domain.parts import micros
 from cdp_profiles.domain.updating import update
 from cdp_profiles.store import MemoryProfileStore, MongoProfileStore
@@ -148,6 +150,37 @@ async def test_find_follows_redirects(make, store, write, noon):
         await store.save(people)
         found = await store.find("demo", identifier("anonymous_id", "tablet"))
         assert [profile.id for profile in found] == [make.record_id("ann")]
+
+
+async def test_of_several_who_have_it_those_are_found_whose_events_it_attributed(make, store, write):
+    tablet = store_lookup(make, "tablet")
+    await write(
+        make.event(1, "ann", user_id="u1", anonymous_id="tablet"),
+        make.event(2, "device", anonymous_id="tablet").model_copy(update={"part": tablet}),
+    )  # fmt: skip
+    found = await store.find("demo", identifier("anonymous_id", "tablet"))
+    assert [profile.id for profile in found] == [make.record_id("device")]
+
+
+async def test_who_was_parted_is_found_where_they_are(make, store, write, noon):
+    tablet = store_lookup(make, "tablet")
+    await write(
+        make.event(1, "ann", user_id="u1", anonymous_id="tablet"),
+        make.event(2, "ann", anonymous_id="tablet").model_copy(update={"part": tablet}),
+    )  # fmt: skip
+    parting = Parting(profile_id=make.profile_id("device"), identifiers=(tablet,))
+    unmerge = make.unmerge("ann", 1, device=["tablet"]).model_copy(update={"partings": (parting,)})
+    people = await store.load(make.record_id(name) for name in ("ann", "device"))
+    note(people, [unmerge], noon)
+    list(hand_over(people, unmerge))
+    await store.save(people)
+    found = await store.find("demo", identifier("anonymous_id", "tablet"))
+    assert [profile.id for profile in found] == [make.record_id("device")]
+
+
+def store_lookup(make, value):
+    """What the graph calls an anonymous id."""
+    return make.pseudonyms.of("demo", "anonymous_id", value)
 
 
 async def test_find_passes_over_who_is_not_there_yet(make, store, write):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -13,6 +15,7 @@ import pytest
 from cdp_contracts.conditions_v1 import Condition
 from cdp_contracts.definitions_v1 import SegmentDefined
 from cdp_contracts.events_v1 import Event
+from cdp_contracts.identities_v1 import Parting
 from cdp_contracts.profiles_v1 import ProfileUpdated
 from cdp_contracts.topics import MEMBERSHIP_CHANGED, PROFILES_UPDATED, SEGMENTS_DEFINED
 from cdp_runtime.records import MemoryRecords
@@ -24,6 +27,8 @@ from cdp_segments.store import MemoryPersonStore, PersonStore
 from cdp_segments.timers import MemoryTimers, Timers
 from cdp_testkit import Crash, LocalBus
 from pydantic import TypeAdapter
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 NAMES = UUID("6f0c6c1e-58a2-4c43-9a39-1f0f5ad0a002")
 NOON = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
@@ -54,9 +59,12 @@ class Make:
     def catalog(self, *definitions: SegmentDefined) -> Catalog:
         return Catalog(map(compile_segment, definitions))
 
-    def event(self, n: int, who: str, name: str = "view", *, at: float = 0, **properties: Any) -> ProfileUpdated:
+    def event(
+        self, n: int, who: str, name: str = "view", *, at: float = 0, part: str | None = None, **properties: Any
+    ) -> ProfileUpdated:
         """The n-th update: somebody does something so many seconds past noon."""
-        return self.update(n, who, at=at, event=Event(type="track", name=name, properties=properties))
+        event = Event(type="track", name=name, properties=properties)
+        return self.update(n, who, at=at, event=event, part=part)
 
     def traits(self, n: int, who: str, *, at: float = 0, **traits: Any) -> ProfileUpdated:
         """The n-th update: something becomes known of somebody."""
@@ -66,6 +74,15 @@ class Make:
     def merge(self, n: int, survivor: str, absorbed: str, *, at: float = 0, **traits: Any) -> ProfileUpdated:
         """The n-th update: somebody becomes part of somebody else."""
         return self.update(n, survivor, at=at, cause="merge", absorbed=self.profile_id(absorbed), traits=traits)
+
+    def parting(self, who: str, *parts: str) -> Parting:
+        """These identifiers are somebody's from now on."""
+        return Parting(profile_id=self.profile_id(who), identifiers=parts)
+
+    def unmerge(self, n: int, who: str, *partings: Parting, at: float = 0, **fields: Any) -> ProfileUpdated:
+        """The n-th update: what had been taken for one person is several."""
+        about = {"cause": "merge", "partings": partings, "parting_version": 1, **fields}
+        return self.update(n, who, at=at, **about)
 
     def update(self, n: int, who: str, *, at: float = 0, **fields: Any) -> ProfileUpdated:
         moment = NOON + timedelta(seconds=at)

@@ -7,7 +7,7 @@ from cdp_contracts.events_v1 import Event
 from cdp_segments.domain.catalog import compile_segment
 from cdp_segments.domain.comparing import COMPARISONS
 from cdp_segments.domain.engine import react, wake
-from cdp_segments.domain.intake import VISITS_KEPT
+from cdp_segments.domain.latching import VISITS_KEPT
 from cdp_segments.domain.leaves import leaf_of, walk
 from cdp_segments.domain.person import Person
 from cdp_segments.domain.telling import Delivery, acknowledge, milliseconds_of

@@ -2,12 +2,44 @@
 
 from __future__ import annotations
 
+import pytest
 from cdp_contracts.topics import MEMBERSHIP_CHANGED
 from cdp_testkit import Crash
 
 
-async def live(evaluator, make, fuse: int = -1) -> bool:
-    """Two devices, a login, a window that passes. Killed once at the fuse's end; whether it was."""
+def two_devices(make):
+    """A login, and a window that passes."""
+    return [
+        [make.event(1, "ann"), make.event(2, "device"), make.traits(3, "device", plan="pro")],
+        [
+            make.event(4, "ann", at=1),
+            make.merge(5, "ann", "device", at=1, plan="pro"),
+            make.event(6, "device", at=1),
+        ],
+        [make.event(7, "bob", at=7)],
+    ]
+
+
+def one_shared_device(make):
+    """A login that was none of hers: what came by the tablet is somebody else's again."""
+    mine, tablet = "a" * 32, "b" * 32
+    taken = make.parting("guest", tablet)
+    return [
+        [make.event(1, "ann", part=mine), make.event(2, "device", part=tablet), make.merge(3, "ann", "device")],
+        [
+            make.event(4, "ann", at=3, part=tablet),
+            make.unmerge(5, "ann", taken, at=3),
+            make.event(6, "device", at=3, part=tablet),
+        ],
+        [
+            make.update(7, "guest", cause="merge", at=3, traits={"plan": "pro"}),
+            make.event(8, "guest", part=tablet),
+        ],
+    ]
+
+
+async def live(evaluator, story, fuse: int = -1) -> bool:
+    """Killed once at the fuse's end; whether it was."""
     killed = False
 
     async def persist(action):
@@ -25,15 +57,6 @@ async def live(evaluator, make, fuse: int = -1) -> bool:
         await evaluator.bus.tick()
 
     evaluator.fuse.left = fuse
-    story = [
-        [make.event(1, "ann"), make.event(2, "device"), make.traits(3, "device", plan="pro")],
-        [
-            make.event(4, "ann", at=1),
-            make.merge(5, "ann", "device", at=1, plan="pro"),
-            make.event(6, "device", at=1),
-        ],
-        [make.event(7, "bob", at=7)],
-    ]
     for chapter in story:
         await evaluator.publish(*chapter)
         await persist(drain_and_tick)
@@ -43,24 +66,27 @@ async def live(evaluator, make, fuse: int = -1) -> bool:
     return killed
 
 
-def end(evaluator, make):
+def end(evaluator, who):
     """Who is where, and what a subscriber that keeps the highest version has."""
-    people = [evaluator.person(who) for who in ("ann", "bob", "device")]
     heard = {}
     for message in evaluator.bus.messages(MEMBERSHIP_CHANGED):
         if message.version > (heard[message.profile_id].version if message.profile_id in heard else 0):
             heard[message.profile_id] = message
-    return [(p.members, p.version, p.rings, p.facts, p.into, p.wake_at) for p in people], heard
+    aside = {"told": None, "evaluated_at": None}
+    return {name: {**evaluator.person(name).to_state(), **aside} for name in who}, heard
 
 
-async def test_killed_at_any_step_it_ends_the_same(make, evaluator, fresh):
-    await live(evaluator, make)
-    undisturbed = end(evaluator, make)
-    told = {who: evaluator.told(who) for who in ("ann", "bob", "device")}
+@pytest.mark.parametrize(
+    ("story", "who"), [(two_devices, ("ann", "bob", "device")), (one_shared_device, ("ann", "guest", "device"))]
+)
+async def test_killed_at_any_step_it_ends_the_same(make, evaluator, fresh, story, who):
+    await live(evaluator, story(make))
+    undisturbed = end(evaluator, who)
+    told = {name: evaluator.told(name) for name in who}
     for fuse in range(1, 1000):
         again = await fresh()
-        if not await live(again, make, fuse):
+        if not await live(again, story(make), fuse):
             assert fuse > 30
             break
-        assert end(again, make) == undisturbed, fuse
-        assert {who: again.told(who) for who in told} == told, fuse
+        assert end(again, who) == undisturbed, fuse
+        assert {name: again.told(name) for name in who} == told, fuse

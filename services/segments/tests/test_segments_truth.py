@@ -31,7 +31,8 @@ from cdp_contracts.events_v1 import Event
 from cdp_contracts.profiles_v1 import ProfileUpdated
 from cdp_contracts.segments_v1 import MembershipChanged
 from cdp_segments.domain.catalog import Catalog, compile_segment
-from cdp_segments.domain.engine import react, release, wake
+from cdp_segments.domain.engine import react, wake
+from cdp_segments.domain.moving import release
 from cdp_segments.domain.person import Person, person_id
 from cdp_segments.domain.reference import Happening, History, holds
 from cdp_segments.domain.telling import Delivery, acknowledge, forget_acknowledged, milliseconds_of, moment_of

@@ -1,4 +1,4 @@
-"""Identity rules, tried out before they are applied."""
+"""`cdp identity`: persons and the rules that make them."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import httpx
 import typer
 from cdp_contracts.topics import IDENTITY_RULES_DEFINED
 
-from cdp_cli import definitions, stages
+from cdp_cli import definitions, persons, stages
 from cdp_cli.console import fail
 
-app: Final = typer.Typer(no_args_is_help=True, help="Try out rules by which identifiers make persons.")
+app: Final = typer.Typer(no_args_is_help=True, help="Who is one person, why, and by which rules.")
 
 TIMEOUT: Final = 1800
 ROLE: Final = "identity-resolver"
@@ -21,7 +21,11 @@ AdminToken = Annotated[str, typer.Option(envvar="CDP_ADMIN_TOKEN", help="admin t
 
 @app.callback()
 def identity() -> None:
-    """Try out rules by which identifiers make persons."""
+    """Who is one person, why, and by which rules."""
+
+
+for command in (persons.explain, persons.graph, persons.unmerge, persons.join):
+    app.command()(command)
 
 
 @app.command("dry-run")

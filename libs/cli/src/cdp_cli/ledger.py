@@ -22,8 +22,10 @@ from cdp_contracts.topics import (
     EVENTS_VALIDATED,
     EVENTS_WITHHELD,
     IDENTITIES_MERGED,
+    IDENTITIES_UNMERGED,
     MATCHES_DECIDED,
     PROFILES_UPDATED,
+    UNMERGES_REQUESTED,
     Topic,
 )
 from cdp_runtime.batch import Origin, origin_of
@@ -44,7 +46,7 @@ class Hop:
     group: str
     reads: Topic[Contract]
     writes: tuple[Topic[Contract], ...] = ()
-    by: Literal["event", "merge"] = "event"
+    by: Literal["event", "merge", "unmerge"] = "event"
 
     @property
     def letters(self) -> str:
@@ -63,8 +65,10 @@ HOPS: Final = (
     Hop("identity-resolver.resolve_identities", EVENTS_PERMITTED, (EVENTS_RESOLVED,)),
     Hop("profiles-writer.update_profiles", EVENTS_RESOLVED, (PROFILES_UPDATED,)),
     Hop("profiles-writer.absorb_profiles", IDENTITIES_MERGED, (PROFILES_UPDATED,), by="merge"),
+    Hop("profiles-writer.part_profiles", IDENTITIES_UNMERGED, (PROFILES_UPDATED,), by="unmerge"),
     Hop("segments-evaluator.evaluate", PROFILES_UPDATED),
     Hop("identity-resolver.apply_verdicts", MATCHES_DECIDED),
+    Hop("identity-resolver.part_persons", UNMERGES_REQUESTED, (IDENTITIES_UNMERGED,)),
 )
 
 
@@ -75,6 +79,12 @@ class Named(Contract):
     message_id: JsonValue = Field(default=None, validation_alias=AliasChoices("message_id", "messageId"))
     cause: JsonValue = None
     absorbed: JsonValue = None
+    partings: JsonValue = None
+
+    @property
+    def by(self) -> JsonValue:
+        """What brought it about, as a hop names it."""
+        return "unmerge" if self.partings else self.cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +173,7 @@ class _Books:
 def names_of(line: Line, hop: Hop) -> tuple[str, ...]:
     """What a record is known by on both sides of a hop; nothing if it takes no part in it."""
     named = line.named
-    if named is None or (line.topic == PROFILES_UPDATED.name and hop.writes and named.cause != hop.by):
+    if named is None or (line.topic == PROFILES_UPDATED.name and hop.writes and named.by != hop.by):
         return ()
     if hop.by == "merge":
         return (f"{named.tenant}/{named.absorbed}",)

@@ -21,6 +21,8 @@ def lines(receipt: Json) -> Iterator[str]:
         yield line("withheld", f"{found['reason']}, for {', '.join(found['purposes']) or 'every purpose'}")
     if found := receipt.get("resolved"):
         into = f", since merged into {found['merged_into']}" if found.get("merged_into") else ""
+        if found.get("unmerged_to"):
+            into = f", since unmerged to {found['unmerged_to']} at {found['unmerged_at']}"
         yield line("resolved", f"to profile {found['profile_id']}{into}")
     for move in receipt.get("segments", ()):
         way = "entered" if move["entered"] else "left"

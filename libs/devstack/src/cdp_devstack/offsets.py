@@ -16,6 +16,7 @@ from cdp_contracts.topics import (
     EVENTS_RESOLVED,
     EVENTS_VALIDATED,
     IDENTITIES_MERGED,
+    IDENTITIES_UNMERGED,
     PROFILES_UPDATED,
 )
 
@@ -26,6 +27,7 @@ FLOW: Final = (
     ("identity-resolver.resolve_identities", EVENTS_PERMITTED),
     ("profiles-writer.update_profiles", EVENTS_RESOLVED),
     ("profiles-writer.absorb_profiles", IDENTITIES_MERGED),
+    ("profiles-writer.part_profiles", IDENTITIES_UNMERGED),
     ("segments-evaluator.evaluate", PROFILES_UPDATED),
 )
 """Every stage's group with what it reads, in the direction of the flow."""

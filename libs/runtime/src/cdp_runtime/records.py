@@ -61,6 +61,11 @@ class Record:
         """The state as BSON can hold it; the store adds `_id`, `schema_version`, `rev` and `recent`."""
         raise NotImplementedError
 
+    @property
+    def written_as(self) -> int:
+        """The version it is written in: the oldest that can hold it, so that older readers wait for no more."""
+        return self.schema_version
+
     def seen(self, message_id: UUID | str) -> bool:
         """Whether the message was applied before."""
         return message_id in self.recent
@@ -248,7 +253,7 @@ def document_of(record: Record) -> State:
     return {
         **record.to_state(),
         "_id": record.id,
-        "schema_version": record.schema_version,
+        "schema_version": record.written_as,
         "rev": record.rev + 1,
         "recent": record.recent.dump(),
     }

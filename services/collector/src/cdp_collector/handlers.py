@@ -15,6 +15,7 @@ from cdp_contracts.topics import (
     EVENTS_VALIDATED,
     EVENTS_WITHHELD,
     IDENTITIES_MERGED,
+    IDENTITIES_UNMERGED,
     MEMBERSHIP_CHANGED,
     Topic,
     dead_letter_streams,
@@ -33,6 +34,7 @@ from cdp_collector.domain.facts import (
     Rejected,
     Resolved,
     SetAside,
+    Unmerged,
     Withheld,
     set_aside,
     trace_id,
@@ -125,6 +127,7 @@ SLIM: Final[dict[str, Topic[Fact]]] = {
         EVENTS_WITHHELD.seen_as(Withheld),
         EVENTS_RESOLVED.seen_as(Resolved),
         IDENTITIES_MERGED.seen_as(Merged),
+        IDENTITIES_UNMERGED.seen_as(Unmerged),
         MEMBERSHIP_CHANGED.seen_as(Moved),
     )
 }
@@ -151,6 +154,7 @@ def receipt_stages(receipts: Receipts) -> list[Stage[Fact | SetAside]]:
                 EVENTS_WITHHELD,
                 EVENTS_RESOLVED,
                 IDENTITIES_MERGED,
+                IDENTITIES_UNMERGED,
                 MEMBERSHIP_CHANGED,
                 *letters,
             ],

@@ -15,7 +15,9 @@ from cdp_runtime.redis_client import redis_client
 from cdp_runtime.settings import RedisSettings
 from redis.exceptions import RedisError
 
-from cdp_collector.domain.receipts import INTO, Entry, Known, join
+from cdp_collector.domain.receipts import Known
+from cdp_collector.domain.texts import Entry, join
+from cdp_collector.domain.trails import Trail
 from cdp_collector.store import MemoryDedup, copies_key, seen_key
 
 RECORDS_A_CALL: Final = 500
@@ -59,8 +61,8 @@ class Receipts(Protocol):
         """What is known of a message id; false if nothing is. Raises when it is away."""
         ...
 
-    async def survivor(self, tenant: str, profile_id: str) -> str | None:
-        """The profile that this one has become part of, through however many merges; None if it stands alone."""
+    async def follow(self, tenant: str, trail: Trail) -> None:
+        """Go to its end, through however many merges and partings. Raises when it is away."""
         ...
 
     async def ping(self) -> None:
@@ -94,12 +96,12 @@ class MemoryReceipts:
             dict(self._dedup.copies.get((tenant, message_id), {})),
         )
 
-    async def survivor(self, tenant: str, profile_id: str) -> str | None:
+    async def follow(self, tenant: str, trail: Trail) -> None:
         """See Receipts."""
-        found = None
-        while into := self._record("merged", tenant, found or profile_id).get(INTO):
-            found = into.split(" ")[1]
-        return found
+        for _ in range(LONGEST_CHAIN):
+            record = self._record("merged", tenant, trail.profile)
+            if not trail.follow(*map(record.get, trail.fields)):
+                return
 
     async def ping(self) -> None:
         """It is always there."""
@@ -112,8 +114,8 @@ class MemoryReceipts:
 class RedisReceipts:
     """Receipts in Redis 7 or Valkey: a hash a message id, `<tenant>:receipt:<hash of the message id>`.
 
-    What became part of what stands in `<tenant>:merged:<profile id>`. `share` is the part of Redis' memory beyond
-    which nothing is added, where Redis has a limit.
+    What a profile became part of, and what was parted from it, stands in `<tenant>:merged:<profile id>`. `share`
+    is the part of Redis' memory beyond which nothing is added, where Redis has a limit.
     """
 
     def __init__(
@@ -149,15 +151,12 @@ class RedisReceipts:
         texts, place, copies = await pipeline.execute()
         return Known(_texts(texts), place.decode() if place else None, _texts(copies))
 
-    async def survivor(self, tenant: str, profile_id: str) -> str | None:
-        """See Receipts. One round trip a merge."""
-        found = None
+    async def follow(self, tenant: str, trail: Trail) -> None:
+        """See Receipts. One round trip a merge or parting."""
         for _ in range(LONGEST_CHAIN):
-            merged = _texts(await self._redis.hgetall(self._key("merged", tenant, found or profile_id)))
-            if INTO not in merged:
-                break
-            found = merged[INTO].split(" ")[1]
-        return found
+            texts = await self._redis.hmget(self._key("merged", tenant, trail.profile), trail.fields)
+            if not trail.follow(*(text.decode() if isinstance(text, bytes) else None for text in texts)):
+                return
 
     async def ping(self) -> None:
         """Raise if Redis does not answer."""

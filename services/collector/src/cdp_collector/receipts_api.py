@@ -67,8 +67,9 @@ class Counter:
 
     async def _find(self, tenant: str, message_id: str) -> Receipt | None:
         known = await self.receipts.find(tenant, message_id)
-        into = await self.receipts.survivor(tenant, known.profile) if known.profile else None
-        return receipt_of(message_id, known, into) if known else None
+        if trail := known.trail:
+            await self.receipts.follow(tenant, trail)
+        return receipt_of(message_id, known, trail) if known else None
 
     def _unknown(self) -> JSONResponse:
         hours = f"{self.retention_seconds / 3600:g}"

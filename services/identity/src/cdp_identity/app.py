@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cdp_contracts.topics import MATCHES_DECIDED, UNMERGES_REQUESTED
 from cdp_runtime.app import Role, role
 from cdp_runtime.clock import SystemClock
 from cdp_runtime.kafka_client import KafkaProducer
@@ -10,16 +11,20 @@ from cdp_runtime.rates import Rates
 
 from cdp_identity.api import build_api
 from cdp_identity.handlers import rules_table, stages
+from cdp_identity.log import TopicLog
 from cdp_identity.matcher.handlers import stages as matcher_stages
-from cdp_identity.matcher.log import MATCHER_ROLE, VerdictLog
 from cdp_identity.matcher.matcher import Matcher
 from cdp_identity.matcher.queue import Desk
 from cdp_identity.matcher.queue import build_api as build_queue
 from cdp_identity.matcher.store import MongoMatcherStore
 from cdp_identity.matcher.telling import Rules
 from cdp_identity.settings import MatcherSettings, Settings
+from cdp_identity.stewards import Stewards
 from cdp_identity.store import IdentityGraph
 from cdp_identity.store.mongo import MongoGraphStore
+
+RESOLVER_ROLE = "identity-resolver"
+MATCHER_ROLE = "identity-matcher"
 
 
 def build_resolver(settings: Settings | None = None) -> Role:
@@ -28,13 +33,17 @@ def build_resolver(settings: Settings | None = None) -> Role:
     pseudonyms = pseudonymizer(settings)
     store = MongoGraphStore(settings.mongo, pepper=pseudonyms.version)
     graph = IdentityGraph(store, settings.cache_size)
-    rules = rules_table()
+    rules, clock = rules_table(), SystemClock()
+    producer = KafkaProducer(settings.kafka)
+    requests = TopicLog(UNMERGES_REQUESTED, RESOLVER_ROLE, producer, clock, settings.kafka.send_seconds)
+    verdicts = TopicLog(MATCHES_DECIDED, RESOLVER_ROLE, producer, clock, settings.kafka.send_seconds)
     return role(
-        "identity-resolver",
+        RESOLVER_ROLE,
         kafka=settings.kafka,
         stages=stages(graph, pseudonyms, rules),
         tables=[rules],
-        api=build_api(store, pseudonyms),
+        producer=producer,
+        api=build_api(store, pseudonyms, Stewards(store, pseudonyms, requests, verdicts, clock)),
         resources=[store],
         before=[store.migrate],
     )
@@ -55,7 +64,7 @@ def build_matcher(settings: MatcherSettings | None = None) -> Role:
     rules = Rules(frozenset(settings.match_purposes), settings.match_regions, settings.match_unasked)
     producer = KafkaProducer(settings.kafka)
     rates = Rates(settings.http.requests_per_second, settings.http.burst_seconds)
-    verdicts = VerdictLog(producer, clock, settings.kafka.send_seconds)
+    verdicts = TopicLog(MATCHES_DECIDED, MATCHER_ROLE, producer, clock, settings.kafka.send_seconds)
     return role(
         MATCHER_ROLE,
         kafka=settings.kafka,

@@ -6,26 +6,30 @@ from typing import Any, TypeAlias
 
 from cdp_contracts.definitions_v1 import IdentityRulesDefined
 from cdp_contracts.events_v1 import EventPermitted
+from cdp_contracts.identities_v1 import UnmergeRequested
 from cdp_contracts.matches_v1 import MatchDecided
 from cdp_contracts.topics import (
     EVENTS_PERMITTED,
     EVENTS_RESOLVED,
     IDENTITIES_MERGE_REFUSED,
     IDENTITIES_MERGED,
+    IDENTITIES_UNMERGED,
     IDENTITY_RULES_DEFINED,
     MATCHES_DECIDED,
+    UNMERGES_REQUESTED,
 )
 from cdp_runtime.batch import Batch
 from cdp_runtime.pseudonyms import Pseudonymizer
 from cdp_runtime.stage import Stage
 from cdp_runtime.tables import GlobalTable
 
-from cdp_identity.domain.facts import facts, verdict_facts
+from cdp_identity.domain.facts import facts, unmerge_of, unmerged, verdict_facts
 from cdp_identity.domain.rules import RuleBook, Rules, compile_rules
 from cdp_identity.domain.sightings import sighting_of
 from cdp_identity.domain.verdicts import Verdict
 from cdp_identity.metrics import count
 from cdp_identity.store import IdentityGraph
+from cdp_identity.store.partings import NothingToPart, part
 from cdp_identity.store.verdicts import UnknownIdentifier, judge
 
 RulesTable: TypeAlias = GlobalTable[IdentityRulesDefined, Rules]
@@ -51,6 +55,17 @@ async def apply_verdicts(batch: Batch[MatchDecided], graph: IdentityGraph, rules
         else:
             batch.emit(*(verdict_facts(decided, resolution) if resolution else ()), cause=decided)
             batch.settle(decided)
+
+
+async def part_persons(batch: Batch[UnmergeRequested], graph: IdentityGraph) -> None:
+    """Make several persons of one, as somebody asked for. Safe twice."""
+    for request in batch:
+        try:
+            done = await part(graph, unmerge_of(request))
+        except NothingToPart:
+            batch.dead_letter(request, "nothing-to-part")
+        else:
+            batch.emit(unmerged(request, done), cause=request)
 
 
 def rules_table() -> RulesTable:
@@ -83,4 +98,5 @@ def stages(graph: IdentityGraph, pseudonyms: Pseudonymizer, rules: RulesTable | 
             emits=[IDENTITIES_MERGED, IDENTITIES_MERGE_REFUSED],
             uses=[graph, book],
         ),
+        Stage(part_persons, reads=UNMERGES_REQUESTED, emits=[IDENTITIES_UNMERGED], uses=[graph]),
     ]

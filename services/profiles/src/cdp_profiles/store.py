@@ -16,6 +16,7 @@ from pymongo import InsertOne
 from pymongo.errors import BulkWriteError
 
 from cdp_profiles.domain.events import lookup_text
+from cdp_profiles.domain.parting import taker_of
 from cdp_profiles.domain.parts import Identifier
 from cdp_profiles.domain.profile import Profile
 
@@ -28,7 +29,7 @@ class ProfileStore(Protocol):
     """The records of all people. Every method raises when the store is away."""
 
     async def load(self, ids: Iterable[str]) -> dict[str, Profile]:
-        """These records and all that they redirect to, blank where nothing is stored.
+        """These records and all that they lead to, blank where nothing is stored.
 
         One round trip at most, and one more for each redirect on the longest way. What this process wrote last
         it does not read again, so a record may be out of date: then `save` refuses it.
@@ -79,8 +80,9 @@ class MemoryProfileStore:
 
     async def find(self, tenant: str, identifier: Identifier) -> list[Profile]:
         """See ProfileStore."""
-        found = self._seen_on.get(lookup_of(tenant, identifier, self._pseudonyms), ())
-        return alive(await self.load(sorted(found)[:MOST_FOUND]))
+        lookup = lookup_of(tenant, identifier, self._pseudonyms)
+        found = sorted(self._seen_on.get(lookup, ()))[:MOST_FOUND]
+        return holders(await self.load(found), identifier, lookup.removeprefix(f"{tenant}/"))
 
     async def ping(self) -> None:
         """See ProfileStore."""
@@ -123,9 +125,10 @@ class MongoProfileStore:
 
     async def find(self, tenant: str, identifier: Identifier) -> list[Profile]:
         """See ProfileStore."""
-        query = {"lookup": lookup_of(tenant, identifier, self._pseudonyms)}
-        found = await self.sightings.find(query, {"record": 1}).limit(MOST_FOUND).to_list(None)
-        return alive(await self.load(document["record"] for document in found))
+        lookup = lookup_of(tenant, identifier, self._pseudonyms)
+        found = await self.sightings.find({"lookup": lookup}, {"record": 1}).limit(MOST_FOUND).to_list(None)
+        people = await self.load(document["record"] for document in found)
+        return holders(people, identifier, lookup.removeprefix(f"{tenant}/"))
 
     async def migrate(self) -> None:
         """Make the index that `find` needs. Idempotent."""
@@ -141,16 +144,24 @@ class MongoProfileStore:
 
 
 async def with_targets(records: Records[Profile], ids: Iterable[str]) -> dict[str, Profile]:
-    """Load records, then the records they redirect to, until none is missing."""
+    """Load records, then the records they lead to, until none is missing."""
     people = await records.load(ids)
-    while missing := {p.target for p in people.values() if p.target and p.target not in people}:
+    while missing := {target for profile in people.values() for target in profile.targets} - people.keys():
         people |= await records.load(missing)
     return people
 
 
-def alive(people: Mapping[str, Profile]) -> list[Profile]:
-    """Those that are no redirects, and stored."""
-    return [profile for profile in people.values() if profile.into is None and profile.rev]
+def holders(people: Mapping[str, Profile], identifier: Identifier, pseudonym: str) -> list[Profile]:
+    """Those who still have the identifier and are no redirects; of several, whose events it attributed."""
+    text = lookup_text(identifier)
+    found = [
+        profile
+        for profile in people.values()
+        if profile.into is None
+        and any(i.kind == identifier.kind and lookup_text(i) == text for i in profile.joined.identifiers)
+        and taker_of(people, profile, pseudonym) is profile
+    ]
+    return [profile for profile in found if any(key.identifier == pseudonym for key in profile.parts)] or found
 
 
 def sightings(people: Mapping[str, Profile], pseudonyms: Pseudonymizer) -> Iterator[Sighting]:

@@ -10,7 +10,7 @@ from cdp_runtime.records import MemoryRecords, MongoRecords, Records, State
 from cdp_runtime.settings import MongoSettings
 from motor.motor_asyncio import AsyncIOMotorCollection
 
-from cdp_segments.domain.engine import release
+from cdp_segments.domain.moving import release
 from cdp_segments.domain.person import Person
 from cdp_segments.timers import Alarm
 
@@ -32,18 +32,18 @@ class PersonStore(Protocol):
     """The records of all people. Every method raises when the store is away."""
 
     async def load(self, ids: Iterable[str]) -> dict[str, Person]:
-        """These records and all that they redirect to, blank where nothing is stored.
+        """These records and all that they lead to, blank where nothing is stored.
 
-        One round trip at most, and one more for each redirect on the longest way. What this process wrote last
-        it does not read again, so a record may be out of date: then `save` refuses it.
+        One round trip at most, and one more for each redirect or parting on the longest way. What this process
+        wrote last it does not read again, so a record may be out of date: then `save` refuses it.
         """
         ...
 
     async def save(self, people: Mapping[str, Person]) -> None:
         """Write those that changed; Conflict if any was written by somebody else since.
 
-        Redirects are written before the records they lead to, and let go of what those hold afterwards: a crash
-        in between loses nothing.
+        Whoever has something for others to take is written before them, and lets go of it afterwards: a crash in
+        between loses nothing.
         """
         ...
 
@@ -152,17 +152,20 @@ class MongoPersonStore:
 
 
 async def with_targets(records: Records[Person], ids: Iterable[str]) -> dict[str, Person]:
-    """Load records, then the records they redirect to, until none is missing."""
+    """Load records, then the records they lead to, until none is missing."""
     people = await records.load(ids)
-    while missing := {p.target for p in people.values() if p.target and p.target not in people}:
+    while missing := {target for p in people.values() for target in p.targets} - people.keys():
         people |= await records.load(missing)
     return people
 
 
 async def save_in_order(records: Records[Person], people: Mapping[str, Person]) -> None:
-    """Redirects, then everybody else, then redirects without what the others hold now."""
-    await records.save({i: person for i, person in people.items() if person.into})
-    await records.save({i: person for i, person in people.items() if not person.into})
+    """First who has something for others to take: redirects, and who was parted. Last, those without it."""
+    turns: list[dict[str, Person]] = [{}, {}, {}]
+    for id_, person in people.items():
+        turns[0 if person.into else 1 if person.leaving else 2][id_] = person
+    for turn in turns:
+        await records.save(turn)
     if released := release(people.values()):
         await records.save(released)
 

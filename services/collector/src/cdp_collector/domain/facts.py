@@ -49,6 +49,7 @@ class Resolved(Fact):
 
     source: str
     profile_id: str
+    part: str
 
 
 class Merged(Fact):
@@ -56,6 +57,21 @@ class Merged(Fact):
 
     profile_id: str
     absorbed: str
+
+
+class Parting(Contract):
+    """Identifiers that are another person's from then on."""
+
+    profile_id: str
+    identifiers: tuple[str, ...]
+
+
+class Unmerged(Fact):
+    """A person was found to be several."""
+
+    profile_id: str
+    version: int
+    partings: tuple[Parting, ...]
 
 
 class Change(Contract):

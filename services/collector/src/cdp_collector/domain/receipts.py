@@ -10,14 +10,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import Final, Literal, NamedTuple
+from datetime import datetime
+from typing import Final, Literal
 
 from cdp_contracts.topics import EVENTS_RESOLVED
 from pydantic import BaseModel, ConfigDict, Field
 
-from cdp_collector.domain.facts import Fact, Merged, Moved, Rejected, Resolved, SetAside, Withheld
+from cdp_collector.domain.facts import Fact, Merged, Moved, Rejected, Resolved, SetAside, Unmerged, Withheld
 from cdp_collector.domain.sightings import MOST_COPIES
+from cdp_collector.domain.texts import Entry, instant, stamp
+from cdp_collector.domain.trails import Trail, short, signposts
 
 ACCEPTED: Final = "a"
 REJECTED: Final = "x"
@@ -25,31 +27,18 @@ WITHHELD: Final = "w"
 RESOLVED: Final = "r"
 SEGMENT: Final = "s:"
 LETTER: Final = "d:"
-INTO: Final = "i"
 BY_AN_EVENT: Final = ("event", "merge")
 EVENTS: Final = "cdp.events."
 NO_TRACE: Final = "-"
 
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 Outcome = Literal["in-flight", "rejected", "withheld", "resolved", "dead-lettered"]
-
-
-class Entry(NamedTuple):
-    """One text of one record: the receipt of a message id, or what became of a profile id."""
-
-    kind: Literal["receipt", "merged"]
-    tenant: str
-    name: str
-    field: str
-    text: str
 
 
 def entries(fact: Fact | SetAside, trace: str) -> Iterator[Entry]:
     """What a fact adds. Timers and new definitions move people too, but no event did."""
     match fact:
-        case Merged():
-            text = f"{stamp(fact.received_at)} {fact.profile_id}"
-            yield Entry("merged", fact.tenant, fact.absorbed, INTO, text)
+        case Merged() | Unmerged():
+            yield from signposts(fact)
         case Moved():
             for change in fact.changes:
                 if change.cause in BY_AN_EVENT:
@@ -76,27 +65,11 @@ def _exit(fact: Rejected | Withheld | Resolved, at: str) -> tuple[str, str]:
         case Withheld():
             return WITHHELD, f"{at} {json.dumps([fact.reason, *fact.purposes])}"
         case _:
-            return RESOLVED, f"{at} {fact.profile_id}"
+            return RESOLVED, f"{at} {fact.profile_id} {short(fact.part)}"
 
 
 def _of(fact: Fact | SetAside, name: str, text: str) -> Entry:
     return Entry("receipt", fact.tenant, fact.message_id, name, text)
-
-
-def join(known: dict[str, str], name: str, text: str) -> None:
-    """Add a text to a record: the greater stays."""
-    if name not in known or known[name] < text:
-        known[name] = text
-
-
-def stamp(moment: datetime) -> str:
-    """Milliseconds since 1970, in 13 digits."""
-    return f"{int(moment.timestamp() * 1000):013d}"
-
-
-def instant(text: str) -> datetime:
-    """The inverse."""
-    return EPOCH + timedelta(milliseconds=int(text))
 
 
 class Part(BaseModel):
@@ -143,7 +116,13 @@ class Resolution(Part):
     """Whose it is."""
 
     profile_id: str = Field(description="the profile that it was attributed to")
-    merged_into: str | None = Field(default=None, description="the profile that this one has become part of since")
+    merged_into: str | None = Field(
+        default=None, description="whose it is by now, if that profile has become part of another since"
+    )
+    unmerged_to: str | None = Field(
+        default=None, description="whose it is by now, if that profile was found to be several people since"
+    )
+    unmerged_at: datetime | None = Field(default=None, description="when that was found, the newest time")
 
 
 class Move(Part):
@@ -197,13 +176,19 @@ class Known:
         said = self.texts.get(RESOLVED)
         return said.split(" ")[1] if said else None
 
+    @property
+    def trail(self) -> Trail | None:
+        """Where to begin asking whose it is by now; None if it never was anybody's."""
+        _, profile, part = f"{self.texts.get(RESOLVED, '')}  ".split(" ")[:3]
+        return Trail(profile, part) if profile else None
+
     def __bool__(self) -> bool:
         """Whether anything is known."""
         return bool(self.texts or self.place or self.copies)
 
 
-def receipt_of(message_id: str, known: Known, merged_into: str | None) -> Receipt:
-    """The receipt, of whatever is known."""
+def receipt_of(message_id: str, known: Known, owner: Trail | None) -> Receipt:
+    """The receipt, of whatever is known; `owner` is the end of its trail."""
     at, trace, source = (known.texts.get(ACCEPTED) or "  ").split(" ", 2)
     first = next(iter(sorted(known.copies.values())), known.place)
     letters = tuple(_letter(name, text) for name, text in sorted(known.texts.items()) if name.startswith(LETTER))
@@ -216,7 +201,7 @@ def receipt_of(message_id: str, known: Known, merged_into: str | None) -> Receip
         duplicates=Duplicates(count=len(known.copies), of=first) if known.copies and first else None,
         rejected=_rejection(known.texts.get(REJECTED)),
         withheld=_withholding(known.texts.get(WITHHELD)),
-        resolved=Resolution(profile_id=known.profile, merged_into=merged_into) if known.profile else None,
+        resolved=_resolution(known.profile, owner) if known.profile else None,
         segments=tuple(
             _move(name, text) for name, text in sorted(known.texts.items()) if name.startswith(SEGMENT)
         ),
@@ -238,6 +223,14 @@ def _outcome(known: Known, letters: tuple[Letter, ...]) -> Outcome:
 
 def _from_before_the_person(letter: Letter) -> bool:
     return letter.topic.startswith(EVENTS) and not letter.topic.startswith(EVENTS_RESOLVED.name)
+
+
+def _resolution(profile: str, owner: Trail | None) -> Resolution:
+    if owner is None or owner.profile == profile:
+        return Resolution(profile_id=profile)
+    if not owner.parted_at:
+        return Resolution(profile_id=profile, merged_into=owner.profile)
+    return Resolution(profile_id=profile, unmerged_to=owner.profile, unmerged_at=instant(owner.parted_at))
 
 
 def _rejection(said: str | None) -> Rejection | None:

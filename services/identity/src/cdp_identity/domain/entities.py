@@ -1,7 +1,7 @@
 """Entities, the persons of the graph, and every state they can take. Each change raises `ver` by one.
 
-An entity only ever grows until it is merged: what a link broke once it breaks for ever. The union protocol relies
-on that.
+Within one `epoch` an entity only ever grows until it is merged: what a link broke once it breaks until the next.
+The union protocol relies on that. What takes something away (a split, a veto that is lifted) begins another epoch.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 from uuid import UUID
 
 from cdp_identity.domain.identifiers import Identifier, Rule
@@ -19,6 +19,7 @@ from cdp_identity.domain.rules import SUBJECT, USER, Bounds
 State: TypeAlias = Literal["active", "merging", "merged"]
 Claims: TypeAlias = Mapping[Identifier, int]
 
+KEPT_SPLITS: Final = 32
 KEPT_CLAIMS: Final = 51  # a kind: one more than the highest limit that a rule may set
 
 
@@ -31,7 +32,8 @@ def pair_of(first: str, other: str) -> str:
 class Link:
     """Why two identifiers are taken for one person, and the event that said so. `seen_at` in epoch ms.
 
-    `rules` is the version of the rules that it was decided by; `by` who decided a match.
+    `rules` is the version of the rules that it was decided by; `by` who decided a match; `reverted_by` the unmerge
+    since which it counts no more.
     """
 
     tenant: str
@@ -43,6 +45,7 @@ class Link:
     seen_at: int
     rules: int = 1
     by: str = ""
+    reverted_by: str = ""
 
     @property
     def pair(self) -> str:
@@ -84,14 +87,22 @@ def refusal_key(link: Link, limit: str) -> str:
     return f"{link.pair}/{limit}"
 
 
+class Away(NamedTuple):
+    """Whose an identifier is that was parted from a person, and the epoch that began with it."""
+
+    epoch: int
+    entity: UUID
+
+
 @dataclass(frozen=True, slots=True)
 class Entity:
     """A person. `claims` are its identifiers and when (epoch ms) it took each, the newest of each kind; `size`
     counts all, and never too few. `marks` are those of its identifiers that are shared or blocked; `vetoes` say
     with whom it must never be one.
 
-    `absorbed` holds every merge below it, its own and those of the entities it absorbed. `bounds` are what it was
-    frozen by: whoever finishes the union decides by them.
+    `absorbed` holds every merge below it, its own and those of the entities it absorbed; `past` those from before
+    it was split, which count for no limit. `bounds` are what it was frozen by and `held` the epoch of the other:
+    whoever finishes the union decides by them. `parted` leads to whom it let go, `splits` names the newest splits.
     """
 
     id: UUID
@@ -102,11 +113,16 @@ class Entity:
     into: UUID | None = None
     link: Link | None = None
     bounds: Bounds | None = None
+    epoch: int = 0
+    held: int = 0
     claims: Claims = field(default_factory=dict)
     marks: Mapping[str, Mark] = field(default_factory=dict)
     vetoes: frozenset[str] = frozenset()
     size: int = 0
     absorbed: tuple[Merge, ...] = ()
+    past: tuple[Merge, ...] = ()
+    parted: Mapping[str, Away] = field(default_factory=dict)
+    splits: tuple[str, ...] = ()
 
     @property
     def age(self) -> tuple[int, UUID]:
@@ -120,11 +136,16 @@ class Entity:
 
     def has_absorbed(self, ids: Iterable[UUID]) -> bool:
         """Whether all of these became part of it."""
-        return {merge.absorbed for merge in self.absorbed}.issuperset(ids)
+        return {merge.absorbed for merge in self.merges}.issuperset(ids)
+
+    @property
+    def merges(self) -> tuple[Merge, ...]:
+        """All that it has gone through."""
+        return self.past + self.absorbed if self.past else self.absorbed
 
     def merges_by(self, event: UUID) -> tuple[Merge, ...]:
         """The merges that an event brought about."""
-        return tuple(merge for merge in self.absorbed if merge.link.event == event)
+        return tuple(merge for merge in self.merges if merge.link.event == event)
 
     def bars(self, other: Entity, link: Link, bounds: Bounds) -> tuple[str, ...]:
         """All that forbids a link to make the two one, the first to be told first; empty if they may merge."""
@@ -162,13 +183,25 @@ class Entity:
         """It, never to be one with whoever has the opposite veto."""
         return replace(self, ver=self.ver + 1, vetoes=self.vetoes | {veto})
 
-    def frozen(self, into: UUID, link: Link, bounds: Bounds) -> Entity:
-        """It, on its way into another: nothing can be added to it any more."""
-        return replace(self, ver=self.ver + 1, state="merging", into=into, link=link, bounds=bounds)
+    def lifting(self, vetoes: Collection[str]) -> Entity:
+        """It, without these vetoes."""
+        return replace(self, ver=self.ver + 1, epoch=self.epoch + 1, vetoes=self.vetoes.difference(vetoes))
+
+    def frozen(self, winner: Entity, link: Link, bounds: Bounds) -> Entity:
+        """It, on its way into another as that is in this epoch: nothing can be added to it any more."""
+        return replace(
+            self,
+            ver=self.ver + 1,
+            state="merging",
+            into=winner.id,
+            link=link,
+            bounds=bounds,
+            held=winner.epoch,
+        )
 
     def thawed(self) -> Entity:
         """It, when the other has meanwhile become one that it must not be part of."""
-        return replace(self, ver=self.ver + 1, state="active", into=None, link=None, bounds=None)
+        return replace(self, ver=self.ver + 1, state="active", into=None, link=None, bounds=None, held=0)
 
     def absorbing(self, loser: Entity) -> Entity:
         """It, with all that a frozen entity holds. From here on the merge is a fact."""
@@ -183,11 +216,25 @@ class Entity:
             vetoes=self.vetoes | loser.vetoes,
             size=self.size + loser.size,
             absorbed=(*self.absorbed, *loser.absorbed, merge),
+            past=tuple(dict.fromkeys((*self.past, *loser.past))),
+            splits=tuple(dict.fromkeys((*self.splits, *loser.splits)))[-KEPT_SPLITS:],
+            epoch=max(self.epoch, loser.epoch),
         )
 
     def merged(self, into: UUID) -> Entity:
         """It, as a redirect, which stays for ever."""
-        return replace(self, ver=self.ver + 1, state="merged", into=into, bounds=None)
+        return replace(self, ver=self.ver + 1, state="merged", into=into, bounds=None, held=0)
+
+
+def veto_of(id_: UUID, at: int, side: Literal["+", "-"]) -> str:
+    """One side of a veto that was given at a moment (epoch ms)."""
+    return f"{at}:{id_}{side}"
+
+
+def given_at(veto: str) -> int:
+    """When a veto was given, epoch ms; 0 for one from before that was noted."""
+    at, colon, _ = veto.partition(":")
+    return int(at) if colon else 0
 
 
 def opposite(veto: str) -> str:

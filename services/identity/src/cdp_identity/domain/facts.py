@@ -7,11 +7,19 @@ from uuid import UUID
 
 from cdp_contracts.envelope import Message, derived_id
 from cdp_contracts.events_v1 import EventPermitted, EventResolved
-from cdp_contracts.identities_v1 import Evidence, IdentitiesMerged, IdentitiesMergeRefused
+from cdp_contracts.identities_v1 import (
+    Evidence,
+    IdentitiesMerged,
+    IdentitiesMergeRefused,
+    IdentitiesUnmerged,
+    Parting,
+    UnmergeRequested,
+)
 from cdp_contracts.matches_v1 import MatchDecided
 
 from cdp_identity.domain.entities import Link, Merge, Refusal
 from cdp_identity.domain.identifiers import Identifier
+from cdp_identity.domain.splitting import Split, Unmerge
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,3 +97,24 @@ def refused(event: EventPermitted | MatchDecided, refusal: Refusal) -> Identitie
 def evidence(link: Link) -> Evidence:
     """The link as others read it."""
     return Evidence(rule=link.rule, identifiers=(link.first, link.other), source=link.source)
+
+
+def unmerge_of(request: UnmergeRequested) -> Unmerge:
+    """What a request asks of the graph."""
+    at = int(request.received_at.timestamp() * 1000)
+    return Unmerge(request.id, request.tenant, request.profile_id, request.groups, at)
+
+
+def unmerged(request: UnmergeRequested, done: Split) -> IdentitiesUnmerged:
+    """What came of a request: the same each time it is told."""
+    return IdentitiesUnmerged(
+        tenant=request.tenant,
+        id=derived_id(request.id, "unmerged"),
+        message_id=request.message_id,
+        occurred_at=request.occurred_at,
+        received_at=request.received_at,
+        profile_id=done.kept,
+        version=done.epoch,
+        partings=tuple(Parting(profile_id=entity, identifiers=names) for entity, names in done.partings),
+        reason=request.reason,
+    )

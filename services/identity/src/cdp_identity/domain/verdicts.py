@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 from uuid import UUID
 
 from cdp_contracts.matches_v1 import MatchDecided
 
+from cdp_identity.domain.entities import veto_of
 from cdp_identity.domain.identifiers import Identifier, Sign
 from cdp_identity.domain.rules import SHIPPED, SUBJECT, RuleBook, Rules
 from cdp_identity.domain.sightings import Sighting
+
+MATCHER: Final = "matcher"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,12 @@ class Verdict:
     @property
     def veto(self) -> tuple[str, str]:
         """What either side is marked with, so that no union ever has both."""
-        return f"{self.id}+", f"{self.id}-"
+        return veto_of(self.id, self.at, "+"), veto_of(self.id, self.at, "-")
+
+    @property
+    def is_a_persons(self) -> bool:
+        """Whether somebody took it, not the matcher by itself."""
+        return self.by != MATCHER
 
     @classmethod
     def of(cls, decided: MatchDecided, book: RuleBook) -> Verdict:

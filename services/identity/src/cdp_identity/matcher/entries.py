@@ -1,21 +1,21 @@
-"""What the matcher keeps, each a record of its own: persons, blocking keys, counters and pairs.
+"""What the matcher keeps beside pairs, each a record of its own: persons, blocking keys and counters.
 
 Persons hold what was told of them, for it has to be compared. Everything else is named by keyed hashes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, Literal, Self, TypeAlias
+from typing import Final, NamedTuple, Self
 
 from cdp_runtime.records import Record, State
 
 from cdp_identity.matching.blocking import CAP
 from cdp_identity.matching.record import MatchRecord, record_from
 
-Status: TypeAlias = Literal["open", "same", "different"]
-
+SETS: Final = ("keys", "terms", "shared", "pending", "apart", "absorbed")
 MOST_PARTS: Final = 20
 """Identifiers of a person whose traits are compared; the traits of further ones are not kept."""
 
@@ -36,15 +36,27 @@ class Told:
         return Told({**old.fields, **new.fields}, new.region or old.region, users, new.at)
 
 
+class Away(NamedTuple):
+    """Whose an identifier is that was parted from a person. Of two, the greater counts."""
+
+    version: int
+    profile_id: str
+
+
 class Entry(Record):
     """A person as known to the matcher: what was told of it, by the identifier that it was told under.
 
     `terms` are those that were looked at, `shared` those of them that are counted with another entry, because
-    nobody had to be asked whether both are one person. `counted` is None until it was looked at.
+    nobody had to be asked whether both are one person. `counted` is None until it was looked at. `parted` says
+    whose identifiers are that were taken off this profile, `apart` from which profiles it was found to be another
+    person, and `absorbed` which ones it has become.
     """
+
+    schema_version = 2
 
     def __init__(self, id: str) -> None:  # noqa: A002
         super().__init__(id)
+        self.tenant, _, self.profile_id = id.partition("/")
         self.told: dict[str, Told] = {}
         self.keys: set[str] = set()
         self.terms: set[str] = set()
@@ -52,6 +64,38 @@ class Entry(Record):
         self.pending: set[str] = set()
         self.counted: bool | None = None
         self.into: str | None = None
+        self.parted: dict[str, Away] = {}
+        self.apart: set[str] = set()
+        self.absorbed: set[str] = set()
+
+    @property
+    def targets(self) -> set[str]:
+        """The ids of all entries that this one leads to, by a redirect or a parting."""
+        away = {f"{self.tenant}/{away.profile_id}" for away in self.parted.values()}
+        return away | {self.into} if self.into else away
+
+    @property
+    def names(self) -> set[str]:
+        """The profiles that it is."""
+        return {self.profile_id} | self.absorbed
+
+    def note(self, identifiers: Iterable[str], away: Away) -> None:
+        """Note whose these identifiers are, unless something newer is known."""
+        for identifier in identifiers:
+            self.parted[identifier] = max(away, self.parted.get(identifier, away))
+        self.touch()
+
+    def keep_apart(self, profiles: Iterable[str]) -> None:
+        """Note from whom it was parted."""
+        if not self.apart.issuperset(others := {*profiles} - {self.profile_id}):
+            self.apart |= others
+            self.touch()
+
+    def is_apart(self, other: Entry) -> bool:
+        """Whether both were found to be two people."""
+        if not self.apart and not other.apart:
+            return False
+        return not (self.apart.isdisjoint(other.names) and other.apart.isdisjoint(self.names))
 
     def tell(self, part: str, told: Told) -> bool:
         """Note what was told; whether it has to be matched, because it is news or a match of it was broken off."""
@@ -75,22 +119,48 @@ class Entry(Record):
 
     def take(self, other: Entry) -> None:
         """Take in all that another person holds; safe twice."""
-        for part, told in other.told.items():
-            known = self.told.get(part)
-            self.told[part] = known.with_newer(told) if known else told
-        self.keys |= other.keys
-        own = (self.terms - self.shared) | (other.terms - other.shared)
-        self.terms |= other.terms
-        self.shared = self.terms - own
-        self.pending |= other.pending
+        self.receive(other, other.told, other.terms)
         self.counted = self.counted or other.counted
+        for identifier, away in other.parted.items():
+            self.note([identifier], away)
+        self.apart |= other.apart
+        self.absorbed |= other.names
+
+    def receive(self, giver: Entry, parts: Collection[str], terms: set[str]) -> None:
+        """Take in what another person was told under some identifiers, which has these terms; safe twice."""
+        for part in parts:
+            known, told = self.told.get(part), giver.told[part]
+            self.told[part] = known.with_newer(told) if known else told
+        own = (self.terms - self.shared) | (giver.terms - giver.shared)
+        self.terms |= terms
+        self.shared = self.terms - own
+        self.pending |= giver.pending.intersection(parts)
+        self.recent.absorb(giver.recent)
         self.touch()
 
-    def give_way(self, into: str) -> None:
-        """Become a redirect, for ever."""
-        self.told, self.keys, self.terms, self.shared, self.pending = {}, set(), set(), set(), set()
-        self.counted, self.into = None, into
+    def let_go(self, parts: Collection[str], terms: set[str]) -> None:
+        """Drop what others have taken."""
+        self.told = {part: told for part, told in self.told.items() if part not in parts}
+        self.terms, self.shared = self.terms - terms, self.shared - terms
+        self.pending = self.pending.intersection(self.told)
+        self.counted = self.counted if self.told else None
         self.touch()
+
+    def lead_to(self, into: Entry) -> None:
+        """Become a redirect, for ever. It keeps what it holds until that one has it."""
+        self.into = into.id
+        self.touch()
+
+    def clear(self) -> None:
+        """Drop what the one has that this redirect leads to. Under which keys it stands is not known here."""
+        self.told, self.terms, self.shared, self.pending = {}, set(), set(), set()
+        self.counted, self.apart, self.absorbed = None, set(), set()
+        self.touch()
+
+    @property
+    def written_as(self) -> int:
+        """What knows no partings may read an entry that has none."""
+        return 2 if self.parted or self.apart else 1
 
     @classmethod
     def from_state(cls, id: str, state: State) -> Self:  # noqa: A002
@@ -100,6 +170,8 @@ class Entry(Record):
         entry.keys, entry.terms = set(state["keys"]), set(state["terms"])
         entry.shared, entry.pending = set(state["shared"]), set(state["pending"])
         entry.counted, entry.into = state["counted"], state["into"]
+        entry.parted = {identifier: Away(*away) for identifier, *away in state.get("parted", ())}
+        entry.apart, entry.absorbed = set(state.get("apart", ())), set(state.get("absorbed", ()))
         return entry
 
     def to_state(self) -> State:
@@ -108,8 +180,9 @@ class Entry(Record):
             part: {"fields": t.fields, "region": t.region, "users": t.users, "at": t.at}
             for part, t in self.told.items()
         }
-        sets = {name: sorted(getattr(self, name)) for name in ("keys", "terms", "shared", "pending")}
-        return {"told": told, **sets, "counted": self.counted, "into": self.into}
+        sets = {name: sorted(getattr(self, name)) for name in SETS}
+        parted = [[identifier, *away] for identifier, away in sorted(self.parted.items())]
+        return {"told": told, **sets, "counted": self.counted, "into": self.into, "parted": parted}
 
 
 class Block(Record):
@@ -174,64 +247,3 @@ class Counter(Record):
     def to_state(self) -> State:
         """See Record."""
         return {"numbers": self.numbers}
-
-
-class Pair(Record):
-    """Two persons who may be one: what was proposed, and what was decided."""
-
-    def __init__(self, id: str) -> None:  # noqa: A002
-        super().__init__(id)
-        self.status: Status | None = None
-        self.proposal: dict[str, Any] = {}
-        self.by = ""
-        self.decided_at = 0
-
-    @property
-    def tenant(self) -> str:
-        """Whose persons they are."""
-        return self.id.split("/", 1)[0]
-
-    def is_news(self, band: str) -> bool:
-        """Whether to say so: not if a verdict was given, and again only if nobody has to be asked any more."""
-        return self.status is None or (self.status == "open" and band == "auto" != self.proposal.get("band"))
-
-    def propose(self, message: object, now: datetime, proposal: dict[str, Any]) -> None:
-        """Keep what was proposed; a message's proposal once."""
-        if not self.seen(str(message)):
-            if self.status in {None, "open"}:
-                self.status, self.proposal = "open", proposal
-            self.remember(str(message), now)
-
-    def decide(self, message: object, now: datetime, verdict: Status, by: str, at: int) -> None:
-        """Keep a verdict; of two the later one, and a person's rather than the matcher's. Safe twice."""
-        if self.seen(str(message)):
-            return
-        rank = (by != MATCHER, at)
-        if self.status in {None, "open"} or rank >= (self.by != MATCHER, self.decided_at):
-            self.status, self.by, self.decided_at = verdict, by, at
-        self.remember(str(message), now)
-
-    @classmethod
-    def from_state(cls, id: str, state: State) -> Self:  # noqa: A002
-        """See Record."""
-        pair = cls(id)
-        pair.status, pair.proposal = state["status"], dict(state["proposal"])
-        pair.by, pair.decided_at = state["by"], state["decided_at"]
-        return pair
-
-    def to_state(self) -> State:
-        """See Record."""
-        score = self.proposal.get("score", 0.0)
-        return {
-            "tenant": self.tenant, "status": self.status, "score": score, "proposal": self.proposal,
-            "by": self.by, "decided_at": self.decided_at,
-        }  # fmt: skip
-
-
-MATCHER: Final = "matcher"
-
-
-def pair_id(tenant: str, one: str, other: str) -> str:
-    """The one id of two persons, whichever is named first."""
-    first, second = sorted((one, other))
-    return f"{tenant}/{first}.{second}"

@@ -19,7 +19,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
-from cdp_identity.matcher.entries import Pair, pair_id
+from cdp_identity.matcher.pairs import Pair, pair_id
 from cdp_identity.matcher.store import MOST_LISTED, MatcherStore, with_survivors
 
 T = TypeVar("T")

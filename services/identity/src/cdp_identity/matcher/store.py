@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -10,7 +10,8 @@ from cdp_runtime.mongo import mongo_client
 from cdp_runtime.records import MemoryRecords, MongoRecords, Records, copied
 from cdp_runtime.settings import MongoSettings
 
-from cdp_identity.matcher.entries import Block, Counter, Entry, Pair
+from cdp_identity.matcher.entries import Block, Counter, Entry
+from cdp_identity.matcher.pairs import ENDS, Pair
 
 MOST_LISTED: Final = 200
 
@@ -20,6 +21,10 @@ class Pairs(Records[Pair], Protocol):
 
     async def waiting(self, tenant: str, limit: int) -> list[Pair]:
         """The tenant's open pairs, likeliest first."""
+        ...
+
+    async def about(self, tenant: str, profiles: Iterable[str]) -> list[Pair]:
+        """The tenant's pairs in which one of these profiles was proposed."""
         ...
 
 
@@ -53,6 +58,15 @@ class MemoryPairs(MemoryRecords[Pair]):
         found.sort(key=lambda item: (-item[1]["score"], item[0]))
         return [self.restored(i, copied(state)) for i, state in found[:limit]]
 
+    async def about(self, tenant: str, profiles: Iterable[str]) -> list[Pair]:
+        """See Pairs."""
+        wanted = set(profiles)
+        return [
+            self.restored(i, copied(state))
+            for i, state in sorted(self.documents.items())
+            if state["tenant"] == tenant and not wanted.isdisjoint(map(state["proposal"].get, ENDS))
+        ]
+
 
 def memory_store() -> MatcherStore:
     """A store in this process; same promises as the one on MongoDB."""
@@ -60,12 +74,19 @@ def memory_store() -> MatcherStore:
 
 
 class MongoPairs(MongoRecords[Pair]):
-    """Pairs in MongoDB; `waiting` needs the index that `migrate` makes."""
+    """Pairs in MongoDB; all but `load` and `save` needs the indexes that `migrate` makes."""
 
     async def waiting(self, tenant: str, limit: int) -> list[Pair]:
         """See Pairs."""
         query = {"tenant": tenant, "status": "open"}
         found = self.collection.find(query).sort([("score", -1), ("_id", 1)]).limit(limit)
+        return [self.restored(str(state["_id"]), state) for state in await found.to_list(None)]
+
+    async def about(self, tenant: str, profiles: Iterable[str]) -> list[Pair]:
+        """See Pairs."""
+        wanted = {"$in": sorted(profiles)}
+        query = {"tenant": tenant, "$or": [{f"proposal.{end}": wanted} for end in ENDS]}
+        found = self.collection.find(query).sort("_id", 1)
         return [self.restored(str(state["_id"]), state) for state in await found.to_list(None)]
 
 
@@ -85,9 +106,11 @@ class MongoMatcherStore:
         )
 
     async def migrate(self) -> None:
-        """Make the index of the review queue. Idempotent."""
+        """Make the indexes of the review queue and of the pairs of a profile. Idempotent."""
         keys = [("tenant", 1), ("status", 1), ("score", -1), ("_id", 1)]
         await self._pairs.collection.create_index(keys, name="waiting")
+        for end in ENDS:
+            await self._pairs.collection.create_index([("tenant", 1), (f"proposal.{end}", 1)], name=end)
 
     async def ping(self) -> None:
         """Raise if the store does not answer."""
@@ -99,16 +122,32 @@ class MongoMatcherStore:
 
 
 async def with_survivors(entries: Records[Entry], ids: Iterable[str]) -> dict[str, Entry]:
-    """Entries, and all that they redirect to."""
+    """Entries, and all that they lead to, by redirects or partings."""
     found = await entries.load(ids)
-    while missing := {entry.into for entry in found.values() if entry.into} - found.keys():
-        found |= await entries.load(missing)
+    while missing := {target for entry in found.values() for target in entry.targets} - found.keys():
+        found |= await entries.load(sorted(missing))
     return found
 
 
-def survivor(entries: Mapping[str, Entry], id_: str) -> Entry:
-    """Where the redirects lead."""
-    entry = entries[id_]
-    while entry.into:
-        entry = entries[entry.into]
+def chain_of(entries: Mapping[str, Entry], id_: str, identifier: str | None = None) -> Iterator[Entry]:
+    """The entries from the one named to the one that is alive, along the redirects.
+
+    What was told under an identifier also goes where that was parted to; only ever to where it was parted later,
+    for what was parted may have come back by a merge.
+    """
+    version = 0
+    following: str | None = id_
+    while following:
+        entry = entries[following]
+        yield entry
+        away = entry.parted.get(identifier) if identifier else None
+        if away and away.version > version:
+            version, following = away.version, f"{entry.tenant}/{away.profile_id}"
+        else:
+            following = entry.into
+
+
+def survivor(entries: Mapping[str, Entry], id_: str, identifier: str | None = None) -> Entry:
+    """Where the redirects lead; with an identifier, whose that is by now."""
+    *_, entry = chain_of(entries, id_, identifier)
     return entry

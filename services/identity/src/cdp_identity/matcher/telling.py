@@ -13,7 +13,8 @@ from cdp_contracts.matches_v1 import FieldScore, MatchDecided, MatchProposed
 from cdp_runtime.pseudonyms import Pseudonymizer
 from pydantic import JsonValue
 
-from cdp_identity.matcher.entries import MATCHER, Told
+from cdp_identity.matcher.entries import Told
+from cdp_identity.matcher.pairs import MATCHER
 from cdp_identity.matching.judge import Judgement
 from cdp_identity.matching.record import texts_by_kind
 

@@ -13,13 +13,17 @@ from cdp_identity.matching.record import MatchRecord
 
 @dataclass(slots=True)
 class View:
-    """A store of matches for reading. `hidden` are records that come later in the same batch."""
+    """A store of matches for reading. `hidden` are records that come later in the same batch.
+
+    Whoever was parted from the person `looking` is not seen.
+    """
 
     entries: Mapping[str, Entry]
     blocks: Mapping[str, Block]
     block_of: Callable[[str], str]
     frequencies: Frequencies = field(default_factory=Frequencies)
     hidden: set[str] = field(default_factory=set)
+    looking: Entry | None = None
     _records: dict[str, dict[str, MatchRecord]] = field(default_factory=dict)
 
     def get(self, key: str) -> MatchRecord | None:
@@ -37,7 +41,7 @@ class View:
         """See MatchStore."""
         people = dict.fromkeys(member for key in sorted(keys) for member in self._members(self.block_of(key)))
         roots = dict.fromkeys(survivor(self.entries, person).id for person in people if person in self.entries)
-        return (key for person in roots for key in self.members(person))
+        return (key for person in roots if not self._is_apart(person) for key in self.members(person))
 
     def person(self, key: str) -> str:
         """See MatchStore."""
@@ -53,6 +57,9 @@ class View:
     def join(self, person: str, other: str) -> str:
         """Nothing: whether persons become one is the resolver's to say."""
         return person
+
+    def _is_apart(self, person: str) -> bool:
+        return self.looking is not None and self.looking.is_apart(self.entries[person])
 
     def _members(self, block: str) -> Iterable[str]:
         return self.blocks[block].members if block in self.blocks else ()

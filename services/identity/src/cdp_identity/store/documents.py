@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 from uuid import UUID
 
 from cdp_runtime.mongo import Document
 
-from cdp_identity.domain.entities import Claims, Entity, Link, Merge, Refusal
+from cdp_identity.domain.entities import Away, Claims, Entity, Link, Merge, Refusal
 from cdp_identity.domain.identifiers import Identifier
 from cdp_identity.domain.marks import Mark
 from cdp_identity.domain.rules import Bounds, Limit
+from cdp_identity.domain.splitting import Split
 from cdp_identity.store.ports import Pointer
 
 EARLIER_CLAIMS: Final = ("user_id", "email")
@@ -39,6 +41,7 @@ def link_document(link: Link) -> Document:
         "seen_at": link.seen_at,
         "rules": link.rules,
         "by": link.by,
+        **({"reverted_by": link.reverted_by} if link.reverted_by else {}),
     }
 
 
@@ -54,6 +57,7 @@ def link_of(document: Document) -> Link:
         seen_at=document["seen_at"],
         rules=document.get("rules", 1),
         by=document.get("by", ""),
+        reverted_by=document.get("reverted_by", ""),
     )
 
 
@@ -104,10 +108,12 @@ def entity_document(entity: Entity) -> Document:
         ],
         "vetoes": sorted(entity.vetoes),
         "size": entity.size,
-        "absorbed": [
-            {"absorbed": str(m.absorbed), "survivor": str(m.survivor), "link": link_document(m.link)}
-            for m in entity.absorbed
-        ],
+        "absorbed": merge_documents(entity.absorbed),
+        "past": merge_documents(entity.past),
+        "epoch": entity.epoch,
+        "held": entity.held,
+        "parted": [[name, away.epoch, str(away.entity)] for name, away in sorted(entity.parted.items())],
+        "splits": list(entity.splits),
     }
 
 
@@ -131,9 +137,53 @@ def entity_of(document: Document) -> Entity:
         },
         vetoes=frozenset(document.get("vetoes", ())),
         size=document["size"],
-        absorbed=tuple(
-            Merge(UUID(m["absorbed"]), UUID(m["survivor"]), link_of(m["link"])) for m in document["absorbed"]
-        ),
+        absorbed=merges_of(document["absorbed"]),
+        past=merges_of(document.get("past", ())),
+        epoch=document.get("epoch", 0),
+        held=document.get("held", 0),
+        parted=parted_of(document),
+        splits=tuple(document.get("splits", ())),
+    )
+
+
+def merge_documents(merges: Iterable[Merge]) -> list[Document]:
+    """Merges as they are stored."""
+    return [
+        {"absorbed": str(m.absorbed), "survivor": str(m.survivor), "link": link_document(m.link)} for m in merges
+    ]
+
+
+def merges_of(documents: Iterable[Document]) -> tuple[Merge, ...]:
+    """The merges in documents."""
+    return tuple(Merge(UUID(m["absorbed"]), UUID(m["survivor"]), link_of(m["link"])) for m in documents)
+
+
+def parted_of(document: Document) -> dict[str, Away]:
+    """Whom an entity let go."""
+    return {name: Away(epoch, UUID(to)) for name, epoch, to in document.get("parted", ())}
+
+
+def split_document(split: Split) -> Document:
+    """A split as it is stored."""
+    return {
+        "_id": split.key,
+        "unmerge": str(split.unmerge),
+        "tenant": split.tenant,
+        "kept": str(split.kept),
+        "epoch": split.epoch,
+        "partings": [[str(entity), list(group)] for entity, group in split.partings],
+    }
+
+
+def split_of(document: Document) -> Split:
+    """The split in a document."""
+    return Split(
+        key=document["_id"],
+        unmerge=UUID(document["unmerge"]),
+        tenant=document["tenant"],
+        kept=UUID(document["kept"]),
+        epoch=document["epoch"],
+        partings=tuple((UUID(entity), tuple(group)) for entity, group in document["partings"]),
     )
 
 

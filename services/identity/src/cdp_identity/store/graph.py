@@ -114,19 +114,16 @@ class IdentityGraph:
 
 async def bars(view: View, sighting: Sighting, identifier: Identifier, link: Link) -> tuple[str, ...]:
     """What keeps two known persons of a sighting apart, as far as this pass has read them."""
-    first, other = view.pointer(sighting.first), view.pointer(identifier)
-    if first is None or other is None:
+    home, root = await view.person(sighting.first), await view.person(identifier)
+    if home is None or root is None:
         return ()
-    home, root = await view.root(first), await view.root(other)
     return home.bars(root, link, sighting.bounds) if home.id != root.id else ()
 
 
 async def is_one(view: View, sighting: Sighting, identifier: Identifier) -> bool:
     """Whether an identifier belongs to the person of the first one already: then there is no evidence to add."""
-    first, other = view.pointer(sighting.first), view.pointer(identifier)
-    if first is None or other is None:
-        return False
-    return (await view.root(first)).id == (await view.root(other)).id
+    home, root = await view.person(sighting.first), await view.person(identifier)
+    return home is not None and root is not None and home.id == root.id
 
 
 async def is_told(view: View, sighting: Sighting, identifier: Identifier, link: Link, told: Told) -> bool:
@@ -136,18 +133,14 @@ async def is_told(view: View, sighting: Sighting, identifier: Identifier, link: 
 
 async def is_settled(view: View, sighting: Sighting, told: Told) -> bool:
     """Whether nothing is to be done: all its identifiers are one active person's, or known to stay apart."""
-    entity = view.pointer(sighting.first)
-    if entity is None:
-        return False
-    home = await view.root(entity)
-    if home.state != "active":
+    home = await view.person(sighting.first)
+    if home is None or home.state != "active":
         return False
     for sign in sighting.signs[1:]:
         identifier = sign.identifier
-        other = view.pointer(identifier)
-        if other is None:
+        root = await view.person(identifier)
+        if root is None:
             return False
-        root = await view.root(other)
         if root.id == home.id and not root.marks:
             continue
         if mark_due(sighting, identifier, home, root):
@@ -174,18 +167,17 @@ async def resolution(
     blocked: Mapping[UUID, tuple[Identifier, ...]],
 ) -> Resolution:
     """Whose a settled sighting is, with the merges and refusals that go back to it."""
-    entity = view.pointer(sighting.first)
-    if entity is None:
+    root = await view.person(sighting.first)
+    if root is None:
         raise LookupError("a resolved identifier is not stored")
-    root = await view.root(entity)
-    person = whose(sighting, root)
+    person, part = whose(sighting, root), sighting.first.pseudonym
     if isinstance(person, Identifier):
         await view.load([person])
-        owner = view.pointer(person)
-        person = (await view.root(owner)).id if owner else root.id
+        owner = await view.person(person)
+        person, part = (owner.id, person.pseudonym) if owner else (root.id, part)
     return Resolution(
         profile_id=person,
-        part=sighting.first.pseudonym,
+        part=part,
         merges=root.merges_by(sighting.event),
         refusals=tuple(sorted(told[sighting.event], key=lambda r: r.key)) if sighting.event in told else (),
         blocked=blocked.get(sighting.event, ()) if blocked else (),

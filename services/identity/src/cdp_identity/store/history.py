@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
 
-from cdp_identity.domain.entities import Link
+from cdp_identity.domain.entities import Away, Entity, Link
 from cdp_identity.domain.rules import Kind
 
 
@@ -25,8 +26,31 @@ class History:
     whole: bool = True
 
 
-def followed(entity: UUID, into: Mapping[UUID, UUID]) -> UUID:
-    """Where redirects lead. They lead to somebody older, so there is an end."""
-    while entity in into:
-        entity = into[entity]
-    return entity
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """Where entities lead: by redirects, and for single identifiers by partings."""
+
+    into: Mapping[UUID, UUID]
+    parted: Mapping[UUID, Mapping[str, Away]]
+
+    @classmethod
+    def of(cls, entities: Iterable[Entity]) -> Ways:
+        """The ways of all these."""
+        every = list(entities)
+        into = {entity.id: entity.into for entity in every if entity.state == "merged" and entity.into}
+        return cls(into, {entity.id: entity.parted for entity in every if entity.parted})
+
+    def lead(self, entity: UUID, pseudonym: str) -> UUID:
+        """Whose an identifier is that points to an entity. Redirects lead to somebody older: there is an end."""
+        epoch = 0
+        while True:
+            away = self.parted.get(entity, NOBODY).get(pseudonym)
+            if away and away.epoch > epoch:
+                epoch, entity = away
+            elif entity in self.into:
+                entity = self.into[entity]
+            else:
+                return entity
+
+
+NOBODY: Final[Mapping[str, Away]] = {}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeVar
 from uuid import UUID
 
 from cdp_identity.domain.entities import Entity, Link, Refusal
-from cdp_identity.store.history import History, followed
+from cdp_identity.domain.splitting import Split
+from cdp_identity.store.history import History, Ways
 from cdp_identity.store.ports import Pointer
 
 K = TypeVar("K")
@@ -22,6 +24,7 @@ class MemoryGraphStore:
         self.population: dict[UUID, Entity] = {}
         self.evidence: dict[str, Link] = {}
         self.refused: dict[str, Refusal] = {}
+        self.planned: dict[str, Split] = {}
         self._askers: dict[str, dict[str, int]] = {}
 
     async def pointers(self, pseudonyms: Collection[str]) -> dict[str, UUID]:
@@ -78,15 +81,38 @@ class MemoryGraphStore:
         counts = {name: sum(at > since for at in by.values()) for name, by in askers.items()}
         return {name: count for name, count in counts.items() if count}
 
+    async def members(self, tenant: str, entities: Collection[UUID]) -> list[Pointer]:
+        """See GraphStore."""
+        return [p for p in self.pointing.values() if p.tenant == tenant and p.entity in entities]
+
+    async def links_of(self, pseudonyms: Collection[str]) -> list[Link]:
+        """See GraphStore."""
+        about = (link for link in self.evidence.values() if {link.first, link.other} & set(pseudonyms))
+        return sorted(about, key=lambda link: (link.seen_at, link.key))
+
+    async def revert(self, links: Collection[Link], unmerge: UUID) -> None:
+        """See GraphStore."""
+        for key in [link.key for link in links]:
+            if not self.evidence[key].reverted_by:
+                self.evidence[key] = replace(self.evidence[key], reverted_by=str(unmerge))
+
+    async def add_splits(self, splits: Sequence[Split]) -> None:
+        """See GraphStore."""
+        _add(self.planned, {split.key: split for split in splits})
+
+    async def splits(self, unmerge: UUID) -> list[Split]:
+        """See GraphStore."""
+        return [split for split in self.planned.values() if split.unmerge == unmerge]
+
     async def history(self, tenant: str, most: int) -> History:
         """See GraphStore."""
         links = sorted((link for link in self.evidence.values() if link.tenant == tenant), key=lambda x: x.seen_at)
         pointers = {name: p for name, p in self.pointing.items() if p.tenant == tenant}
-        into = {e.id: e.into for e in self.population.values() if e.state == "merged" and e.into}
+        ways = Ways.of(self.population.values())
         return History(
             links=links[:most],
             kinds={name: pointer.identifier.kind for name, pointer in pointers.items()},
-            owners={name: followed(pointer.entity, into) for name, pointer in pointers.items()},
+            owners={name: ways.lead(pointer.entity, name) for name, pointer in pointers.items()},
             refused={(r.link.first, r.link.other) for r in self.refused.values() if r.link.tenant == tenant},
             whole=len(links) <= most,
         )

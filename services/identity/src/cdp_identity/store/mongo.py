@@ -14,16 +14,21 @@ from pymongo import ASCENDING, UpdateOne
 from pymongo.errors import BulkWriteError
 
 from cdp_identity.domain.entities import Entity, Link, Refusal
+from cdp_identity.domain.identifiers import Identifier
+from cdp_identity.domain.splitting import Split
 from cdp_identity.store.documents import (
     entity_document,
     entity_of,
     link_document,
     link_of,
+    parted_of,
     pointer_document,
     refusal_document,
     refusal_of,
+    split_document,
+    split_of,
 )
-from cdp_identity.store.history import History, followed
+from cdp_identity.store.history import History, Ways
 from cdp_identity.store.ports import Pointer
 
 DUPLICATE_KEY: Final = 11000
@@ -45,14 +50,17 @@ class MongoGraphStore:
         self._entities = self._database["entities"]
         self._links = self._database["links"]
         self._refusals = self._database["refusals"]
+        self._splits = self._database["splits"]
         self._pepper = pepper
 
     async def migrate(self) -> None:
-        """Create the indexes: which identifiers an entity has, whom one was refused to. Idempotent."""
+        """Create the indexes: whose an identifier is, what links it, whom it was refused to. Idempotent."""
         keys = [("tenant", ASCENDING), ("entity", ASCENDING)]
         await self._identifiers.create_index(keys, name="tenant_entity")
         await self._links.create_index([("tenant", ASCENDING), ("seen_at", ASCENDING)], name="tenant_seen_at")
+        await self._splits.create_index([("unmerge", ASCENDING)], name="unmerge")
         for end in ENDS:
+            await self._links.create_index([(end, ASCENDING)], name=end)
             await self._refusals.create_index([(f"link.{end}", ASCENDING), ("link.seen_at", ASCENDING)], name=end)
 
     async def pointers(self, pseudonyms: Collection[str]) -> dict[str, UUID]:
@@ -104,8 +112,7 @@ class MongoGraphStore:
 
     async def asked(self, pseudonyms: Collection[str], since: int) -> dict[str, int]:
         """See GraphStore. All is asked for at once, in pieces."""
-        names = list(pseudonyms)
-        pieces = [names[start : start + PIECE] for start in range(0, len(names), PIECE)]
+        pieces = _pieces(list(pseudonyms))
         queries = [(end, other, piece) for end, other in (ENDS, ENDS[::-1]) for piece in pieces]
         answers = await asyncio.gather(*(self._refused(end, piece, since) for end, _, piece in queries))
         askers: dict[str, set[str]] = {}
@@ -119,6 +126,43 @@ class MongoGraphStore:
         cursor = self._refusals.find(query, {"link.first": 1, "link.other": 1})
         return [document["link"] for document in await cursor.to_list(MOST_ASKERS)]
 
+    async def members(self, tenant: str, entities: Collection[UUID]) -> list[Pointer]:
+        """See GraphStore."""
+        pieces = _pieces(list(map(str, entities)))
+        queries = ({"tenant": tenant, "entity": {"$in": piece}} for piece in pieces)
+        return [
+            Pointer(Identifier(document["kind"], document["_id"]), tenant, UUID(document["entity"]))
+            for document in await self._all(self._identifiers, queries)
+        ]
+
+    async def links_of(self, pseudonyms: Collection[str]) -> list[Link]:
+        """See GraphStore."""
+        pieces = _pieces(list(pseudonyms))
+        documents = await self._all(self._links, ({end: {"$in": piece}} for end in ENDS for piece in pieces))
+        links = {link.key: link for link in map(link_of, documents)}
+        return sorted(links.values(), key=lambda link: (link.seen_at, link.key))
+
+    async def revert(self, links: Collection[Link], unmerge: UUID) -> None:
+        """See GraphStore."""
+        for piece in _pieces([link.key for link in links]):
+            await self._links.update_many(
+                {"_id": {"$in": piece}, "reverted_by": {"$exists": False}}, {"$set": {"reverted_by": str(unmerge)}}
+            )
+
+    async def add_splits(self, splits: Sequence[Split]) -> None:
+        """See GraphStore."""
+        await _add(self._splits, map(split_document, splits))
+
+    async def splits(self, unmerge: UUID) -> list[Split]:
+        """See GraphStore."""
+        return [split_of(d) for d in await self._splits.find({"unmerge": str(unmerge)}).to_list(None)]
+
+    async def _all(
+        self, collection: AsyncIOMotorCollection[Document], queries: Iterable[Document]
+    ) -> list[Document]:
+        answers = await asyncio.gather(*(collection.find(query).to_list(None) for query in queries))
+        return [document for documents in answers for document in documents]
+
     async def history(self, tenant: str, most: int) -> History:
         """See GraphStore."""
         of_tenant = {"tenant": tenant}
@@ -126,12 +170,16 @@ class MongoGraphStore:
         pointers = await self._identifiers.find(of_tenant, {"kind": 1, "entity": 1}).to_list(2 * most)
         merged = {"tenant": tenant, "state": "merged"}
         redirects = await self._entities.find(merged, {"into": 1}).to_list(2 * most)
+        split = await self._entities.find({"tenant": tenant, "epoch": {"$gt": 0}}, {"parted": 1}).to_list(most)
         refused = await self._refusals.find(of_tenant, {"link": 1}).to_list(most)
-        into = {UUID(d["_id"]): UUID(d["into"]) for d in redirects}
+        ways = Ways(
+            {UUID(d["_id"]): UUID(d["into"]) for d in redirects},
+            {UUID(d["_id"]): parted_of(d) for d in split},
+        )
         return History(
             links=[link_of(document) for document in links],
             kinds={d["_id"]: d["kind"] for d in pointers},
-            owners={d["_id"]: followed(UUID(d["entity"]), into) for d in pointers},
+            owners={d["_id"]: ways.lead(UUID(d["entity"]), d["_id"]) for d in pointers},
             refused={(d["link"]["first"], d["link"]["other"]) for d in refused},
             whole=len(links) < most,
         )
@@ -143,6 +191,10 @@ class MongoGraphStore:
     async def close(self) -> None:
         """Let go of the connections."""
         self._client.close()
+
+
+def _pieces(keys: list[str]) -> list[list[str]]:
+    return [keys[start : start + PIECE] for start in range(0, len(keys), PIECE)]
 
 
 async def _add(collection: AsyncIOMotorCollection[Document], documents: Iterable[Document]) -> set[str]:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from cdp_identity.domain.entities import Entity, Link, Refusal
 from cdp_identity.domain.identifiers import Identifier
+from cdp_identity.domain.splitting import Split
 from cdp_identity.store.history import History
 
 
@@ -66,6 +67,26 @@ class GraphStore(Protocol):
 
     async def asked(self, pseudonyms: Collection[str], since: int) -> dict[str, int]:
         """How many other identifiers each was refused to by links after a moment (epoch ms); none: left out."""
+        ...
+
+    async def members(self, tenant: str, entities: Collection[UUID]) -> list[Pointer]:
+        """The identifiers that point to any of these."""
+        ...
+
+    async def links_of(self, pseudonyms: Collection[str]) -> list[Link]:
+        """All evidence about these identifiers, also that which counts no more, oldest first."""
+        ...
+
+    async def revert(self, links: Collection[Link], unmerge: UUID) -> None:
+        """Note on links that an unmerge took them back, unless one had before."""
+        ...
+
+    async def add_splits(self, splits: Sequence[Split]) -> None:
+        """Note what is about to be split. It came to pass if the entity that keeps its id says so."""
+        ...
+
+    async def splits(self, unmerge: UUID) -> list[Split]:
+        """What was about to be split because of an unmerge."""
         ...
 
     async def history(self, tenant: str, most: int) -> History:

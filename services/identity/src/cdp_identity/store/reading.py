@@ -51,8 +51,6 @@ def known(view: View, sign: Sign) -> Sign:
 
 
 async def _blocked(view: View, identifier: Identifier, seen_at: int) -> bool:
-    entity = view.pointer(identifier)
-    if entity is None:
-        return False
-    mark = (await view.root(entity)).marks.get(identifier.pseudonym)
+    person = await view.person(identifier)
+    mark = person.marks.get(identifier.pseudonym) if person else None
     return mark is not None and mark.state == "blocked" and seen_at > mark.since

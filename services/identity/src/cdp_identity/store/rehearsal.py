@@ -8,6 +8,7 @@ from collections.abc import Set as AbstractSet
 from typing import Final
 from uuid import UUID
 
+from cdp_contracts.envelope import derived_id
 from pydantic import BaseModel, ConfigDict, Field
 
 from cdp_identity.domain.entities import Link
@@ -16,7 +17,7 @@ from cdp_identity.domain.rules import Kind, Rules
 from cdp_identity.domain.sightings import Sighting
 from cdp_identity.domain.verdicts import Verdict
 from cdp_identity.store.graph import IdentityGraph
-from cdp_identity.store.history import History, followed
+from cdp_identity.store.history import History, Ways
 from cdp_identity.store.memory import MemoryGraphStore
 from cdp_identity.store.verdicts import UnknownIdentifier, forbid
 
@@ -92,10 +93,16 @@ async def _live(graph: IdentityGraph, batch: list[Sighting]) -> None:
 
 
 def sightings(history: History, rules: Rules, listed: AbstractSet[str]) -> Iterable[Sighting]:
-    """What was seen, by the links that were made of it, as the rules would have read it."""
+    """What was seen, by the links that were made of it, as the rules would have read it.
+
+    A link that an unmerge reverted is a veto.
+    """
     events: dict[UUID, list[Sign]] = {}
     about: dict[UUID, Link] = {}
     for link in history.links:
+        if link.reverted_by:
+            yield from reverted(history, link, rules)
+            continue
         signs = events.setdefault(link.event, [])
         about.setdefault(link.event, link)
         for name, rule in ((link.first, "same-event"), (link.other, link.rule)):
@@ -112,9 +119,17 @@ def sightings(history: History, rules: Rules, listed: AbstractSet[str]) -> Itera
             yield Sighting(event, link.tenant, link.source, link.seen_at, found, rules, by=link.by)
 
 
+def reverted(history: History, link: Link, rules: Rules) -> Iterable[Sighting]:
+    """Both ends, each alone, and that they are not one person."""
+    first, other = (Identifier(history.kinds.get(name, "subject"), name) for name in (link.first, link.other))
+    for number, signs in enumerate(((Sign(first),), (Sign(other),), (Sign(first), Sign(other, "do-not-link")))):
+        event = derived_id(link.event, link.key, number)
+        yield Sighting(event, link.tenant, link.source, link.seen_at, signs, rules, by=link.by)
+
+
 def _report(history: History, store: MemoryGraphStore, listed: AbstractSet[str]) -> Report:
-    into = {e.id: e.into for e in store.population.values() if e.state == "merged" and e.into}
-    then = {name: followed(pointer.entity, into) for name, pointer in store.pointing.items()}
+    ways = Ways.of(store.population.values())
+    then = {name: ways.lead(pointer.entity, name) for name, pointer in store.pointing.items()}
     linked = {name for link in history.links for name in (link.first, link.other)}
     now = {name: history.owners[name] for name in linked if name in history.owners}
     alone = [name for name in now if name not in then]  # whatever the rules make nobody's is nobody's companion

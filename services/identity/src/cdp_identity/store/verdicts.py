@@ -1,4 +1,4 @@
-"""Verdicts on the graph: a link joins two persons within the limits, a veto keeps them apart for ever."""
+"""Verdicts on the graph: a link joins two persons within the limits, a veto keeps them apart."""
 
 from __future__ import annotations
 
@@ -24,15 +24,20 @@ async def judge(graph: IdentityGraph, verdict: Verdict) -> Resolution | None:
 async def link(graph: IdentityGraph, verdict: Verdict) -> Resolution:
     """Make the two one person, under rule `match`; the resolution says which merge that was, or what forbids it.
 
-    Safe twice. UnknownIdentifier if one has never been seen: a verdict makes no persons.
+    What a person decides outweighs the vetoes before it. Safe twice, also after a later veto or unmerge.
+    UnknownIdentifier if one has never been seen: a verdict makes no persons.
     """
-    await _known(graph, verdict)
+    view = await _known(graph, verdict)
+    if verdict.is_a_persons:
+        await Unions(view).lift(verdict.first, verdict.other, verdict.at)
     (resolution,) = await graph.resolve([verdict.sighting()])
     return resolution
 
 
 async def forbid(graph: IdentityGraph, verdict: Verdict) -> bool:
     """Keep the two apart, whatever is seen later of them or of whoever they are one with by then.
+
+    Only a person's later verdict takes that back.
 
     False if they are one person already: a veto splits nobody, an unmerge does. Safe twice, and to be stopped
     anywhere and begun again; only when it has returned True do the two stay apart.
@@ -43,8 +48,7 @@ async def forbid(graph: IdentityGraph, verdict: Verdict) -> bool:
     for identifier, veto in zip((verdict.first, verdict.other), verdict.veto, strict=True):
         await unions.veto(identifier, veto)
     unions = Unions(await _known(graph, verdict))  # what was read before the vetoes stood proves nothing
-    one = await unions.settled(unions.where(verdict.first))
-    two = await unions.settled(unions.where(verdict.other))
+    one, two = await unions.settled(verdict.first), await unions.settled(verdict.other)
     return one.id != two.id
 
 

@@ -12,7 +12,10 @@ from cdp_identity.store.ports import GraphStore, Pointer
 
 
 class PointerCache:
-    """The identifiers used last and where they pointed. A stale one is harmless: entities redirect for ever."""
+    """The identifiers used last and where they pointed.
+
+    A stale one is harmless: entities redirect for ever, and remember whom they were parted from.
+    """
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -73,17 +76,34 @@ class View:
             await self._read_entities((entity_id,))
         return self._entities[entity_id]
 
-    async def root(self, entity_id: UUID) -> Entity:
-        """Where the redirects lead: an active entity, or one on its way into another."""
+    async def person(self, identifier: Identifier) -> Entity | None:
+        """Whose the identifier is; None if it is new."""
+        entity = self._pointers.get(identifier)
+        return None if entity is None else await self.root(entity, identifier.pseudonym)
+
+    async def root(self, entity_id: UUID, pseudonym: str = "") -> Entity:
+        """Where the redirects lead: an active entity, or one on its way into another.
+
+        An identifier is also followed to where it was parted; only ever to where it was parted later, for what was
+        parted may have come back by a merge.
+        """
         trail: list[UUID] = []
+        epoch = 0
         entity = await self.entity(entity_id)
-        while entity.into and entity.state == "merged":
-            trail.append(entity.id)
-            entity = await self.entity(entity.into)
-        if trail and not entity.has_absorbed(trail):  # read before the merges that lead to it
-            self.forget((entity.id,))
-            return await self.root(entity.id)
-        return entity
+        while True:
+            away = entity.parted.get(pseudonym)
+            leaves = away is not None and away.epoch > epoch
+            if entity.into and entity.state == "merged" and not leaves:
+                trail.append(entity.id)
+                entity = await self.entity(entity.into)
+            elif trail and not entity.has_absorbed(trail):  # read before the merges that lead to it
+                self.forget((entity.id,))
+                entity = await self.entity(entity.id)
+            elif away is not None and leaves:
+                epoch, trail = away.epoch, []
+                entity = await self.entity(away.entity)
+            else:
+                return entity
 
     async def swap(self, entity: Entity) -> bool:
         """Compare and set; who loses reads the entity again when it is next asked for."""
@@ -120,7 +140,10 @@ class View:
 
     async def compress(self) -> None:
         """Point every identifier of this pass straight at its root, so that the next pass is one hop."""
-        roots = {identifier: (await self.root(entity)).id for identifier, entity in self._pointers.items()}
+        roots = {
+            identifier: (await self.root(entity, identifier.pseudonym)).id
+            for identifier, entity in self._pointers.items()
+        }
         moved = {identifier: root for identifier, root in roots.items() if root != self._pointers[identifier]}
         if not moved:
             return

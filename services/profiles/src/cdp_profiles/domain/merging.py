@@ -12,15 +12,16 @@ document lose the compare-and-set and look again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime
 
 from cdp_contracts.identities_v1 import IdentitiesMerged
 from cdp_runtime.recent import Recent
-from pydantic import JsonValue
 
 from cdp_profiles.domain.facts import merge_told
-from cdp_profiles.domain.parts import PartKey, Parts, union
+from cdp_profiles.domain.moving import drop_taken, memory_of, without_doubles
+from cdp_profiles.domain.parting import gone
+from cdp_profiles.domain.parts import union
 from cdp_profiles.domain.profile import Outcome, Profile, record_id
 from cdp_profiles.domain.updating import Applied, People, Refused, chain_of
 
@@ -51,7 +52,7 @@ def absorb(people: People, merge: IdentitiesMerged, now: datetime) -> Applied | 
             return Applied(merge_told(merge, record, Outcome.parse(record.outcome(merge.id)), survivor))
     if is_held(absorbed, chain[1:]):
         return Applied(merge_told(merge, survivor, Outcome(survivor.revision, []), survivor))
-    outcome = Outcome(survivor.next_revision(), _unite(survivor, absorbed))
+    outcome = Outcome(survivor.next_revision(), _unite(people, survivor, absorbed))
     survivor.remember(merge.id, now, outcome.dump())
     return Applied(merge_told(merge, survivor, outcome, survivor))
 
@@ -62,6 +63,7 @@ def release(people: People, merges: Iterable[IdentitiesMerged]) -> None:
         absorbed, *holders = chain_of(people, merge.tenant, merge.absorbed)
         if is_held(absorbed, holders) and (absorbed.parts or len(absorbed.recent)):
             absorbed.replace_parts({})
+            absorbed.leave(set())
             absorbed.absorbed = set()
             absorbed.recent = Recent()
             absorbed.touch()
@@ -72,33 +74,15 @@ def is_held(absorbed: Profile, holders: Iterable[Profile]) -> bool:
     return any(absorbed.profile_id in holder.absorbed for holder in holders)
 
 
-def _unite(survivor: Profile, absorbed: Profile) -> list[str]:
+def _unite(people: People, survivor: Profile, absorbed: Profile) -> list[str]:
     """All of the absorbed record becomes the survivor's; the names of the traits whose value changed."""
-    changed = survivor.replace_parts(union(survivor.parts, _without_doubles(survivor, absorbed)))
+    before = survivor.joined.traits
+    drop_taken(survivor, absorbed)
+    drop_taken(absorbed, survivor)
+    survivor.parts = union(survivor.parts, without_doubles(survivor, absorbed, absorbed.parts))
     survivor.absorbed |= {absorbed.profile_id} | absorbed.absorbed
-    survivor.recent.absorb(Recent(_moved(absorbed)))
-    return changed
-
-
-def _without_doubles(survivor: Profile, absorbed: Profile) -> Parts:
-    """The parts of the absorbed record, less the events that both records counted.
-
-    An event goes to two profiles when its resolution is repeated and a merge came in between.
-    """
-    parts = dict(absorbed.parts)
-    for message_id, _, outcome in _remembered(absorbed):
-        if outcome.part and outcome.counter and survivor.seen(message_id):
-            key = PartKey(outcome.home or absorbed.profile_id, outcome.part)
-            parts[key] = parts[key].less(outcome.counter)
-    return parts
-
-
-def _moved(absorbed: Profile) -> Iterator[tuple[str, float, JsonValue]]:
-    """What the absorbed record remembers, each message with the profile that it was applied to."""
-    for message_id, at, outcome in _remembered(absorbed):
-        yield message_id, at, outcome._replace(home=outcome.home or absorbed.profile_id).dump()
-
-
-def _remembered(profile: Profile) -> Iterator[tuple[str, float, Outcome]]:
-    for message_id, at, remembered in profile.recent:
-        yield message_id, at, Outcome.parse(remembered)
+    survivor.recent.absorb(memory_of(absorbed))
+    for identifier, away in absorbed.parted.items():
+        survivor.note([identifier], away)
+    survivor.leave(gone(people, survivor))
+    return survivor.differs_from(before)

@@ -61,10 +61,15 @@ class Identifier(NamedTuple):
 
 
 class PartKey(NamedTuple):
-    """Which part: the record its events went to, and the pseudonym of what attributed them."""
+    """Which part: the record its events went to, the pseudonym of what attributed them, and since when.
+
+    `era` is the version at which the identifier was last parted from that record: should it come back, the events
+    that follow are another part.
+    """
 
     home: str
     identifier: str
+    era: int = 0
 
 
 @dataclass(slots=True)
@@ -142,6 +147,16 @@ def join(parts: Iterable[Part]) -> Joined:
 def changed_traits(before: Mapping[str, Trait], news: Mapping[str, Trait]) -> list[str]:
     """Which traits have another value once the news are joined in."""
     return [name for name, trait in news.items() if _changes(before.get(name), trait)]
+
+
+def differing_traits(before: Mapping[str, Trait], after: Mapping[str, Trait]) -> list[str]:
+    """Which traits have another value, or none any more."""
+    gone = [name for name, trait in before.items() if name not in after and trait.text != GONE]
+    return gone + [name for name, trait in after.items() if _text(before.get(name)) != trait.text]
+
+
+def _text(trait: Trait | None) -> str:
+    return GONE if trait is None else trait.text
 
 
 def _changes(old: Trait | None, new: Trait) -> bool:

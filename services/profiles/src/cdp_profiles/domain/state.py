@@ -15,6 +15,7 @@ def state_of(parts: Parts) -> list[State]:
         {
             "home": key.home,
             "identifier": key.identifier,
+            **({"era": key.era} if key.era else {}),
             "first_seen": part.first_seen,
             "last_seen": part.last_seen,
             "traits": [[name, *trait] for name, trait in part.traits.items()],
@@ -28,7 +29,7 @@ def state_of(parts: Parts) -> list[State]:
 def parts_of(states: Iterable[State]) -> Parts:
     """The inverse of `state_of`."""
     return {
-        PartKey(state["home"], state["identifier"]): Part(
+        PartKey(state["home"], state["identifier"], state.get("era", 0)): Part(
             first_seen=state["first_seen"],
             last_seen=state["last_seen"],
             traits={name: Trait(*trait) for name, *trait in state["traits"]},

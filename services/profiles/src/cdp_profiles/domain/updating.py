@@ -37,9 +37,16 @@ class RedirectsInACircle(Exception):  # noqa: N818
     """Two records lead to each other: survivors were not chosen by age."""
 
 
-def chain_of(people: People, tenant: str, profile_id: UUID) -> Iterator[Profile]:
-    """The records from the one addressed to the one that is alive, along the redirects."""
+def chain_of(
+    people: People, tenant: str, profile_id: UUID | str, identifier: str | None = None
+) -> Iterator[Profile]:
+    """The records from the one addressed to the one that is alive, along the redirects.
+
+    What an identifier attributes also goes where that was parted to; only ever to where it was parted later, for
+    what was parted may have come back by a merge.
+    """
     walked: set[str] = set()
+    version = 0
     following: str | None = record_id(tenant, profile_id)
     while following:
         if following in walked:
@@ -47,12 +54,17 @@ def chain_of(people: People, tenant: str, profile_id: UUID) -> Iterator[Profile]
         walked.add(following)
         record = people[following]
         yield record
-        following = record.target
+        away = record.parted.get(identifier) if identifier else None
+        if away and away.version > version:
+            version, walked = away.version, set()
+            following = record_id(tenant, away.profile_id)
+        else:
+            following = record.target
 
 
 def update(people: People, event: EventResolved, limits: Limits, now: datetime) -> Applied | Refused:
     """Apply an event to the live record of its person, unless a record on the way there has seen it."""
-    chain = list(chain_of(people, event.tenant, event.profile_id))
+    chain = list(chain_of(people, event.tenant, event.profile_id, event.part))
     for record in chain:
         if record.seen(event.id):
             return Applied(event_told(event, record, Outcome.parse(record.outcome(event.id))))
@@ -65,6 +77,6 @@ def _apply(profile: Profile, event: EventResolved, limits: Limits, now: datetime
         return Refused(reason)
     changed = profile.add(event.part, news)
     (counter,) = news.counters
-    outcome = Outcome(profile.next_revision(), changed, event.part, counter)
+    outcome = Outcome(profile.next_revision(), changed, event.part, counter, era=profile.era(event.part))
     profile.remember(event.id, now, outcome.dump())
     return Applied(event_told(event, profile, outcome))

@@ -1,23 +1,23 @@
-"""Who is in which segment: what an event, a merge and the clock change about one person.
+"""Who is in which segment: what an event, a merge, an unmerge and the clock change about one person.
 
 The state of every leaf is a join of the events put into it, so the order of events, their repetition and the
-order of merges make no difference to the truth. Whatever is done twice is therefore done once; only what was
-*told* has to be remembered (see `telling`).
+order of merges and partings make no difference to the truth. Whatever is done twice is therefore done once; only
+what was *told* has to be remembered (see `telling`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Final, TypeAlias
-from uuid import UUID
+from collections.abc import Iterable, Iterator
+from typing import Final
 
 from cdp_contracts.profiles_v1 import ProfileUpdated
 
 from cdp_segments.domain.catalog import Catalog, Segment
 from cdp_segments.domain.flipping import Changes, end_all, evaluate, take_over_definitions
-from cdp_segments.domain.intake import take_event, take_record, take_traits
+from cdp_segments.domain.intake import take_event, take_traits, wait_with
 from cdp_segments.domain.marks import Mark
-from cdp_segments.domain.person import Person, person_id
+from cdp_segments.domain.moving import People, chain_of, formerly, giver_on, hand_over, leave, within_reach
+from cdp_segments.domain.person import Away, Person, person_id
 from cdp_segments.domain.telling import (
     Delivery,
     Messages,
@@ -28,78 +28,105 @@ from cdp_segments.domain.telling import (
     told_before,
 )
 
-People: TypeAlias = Mapping[str, Person]
-
 MARK_BITS: Final = (1 << 63) - 1
-
-
-class RedirectsInACircle(Exception):  # noqa: N818
-    """Two records lead to each other: survivors were not chosen by age."""
-
-
-def chain_of(people: People, tenant: str, profile_id: UUID | str) -> Iterator[Person]:
-    """The records from the one addressed to the one that is alive, along the redirects."""
-    walked: set[str] = set()
-    following: str | None = person_id(tenant, profile_id)
-    while following:
-        if following in walked:
-            raise RedirectsInACircle
-        walked.add(following)
-        yield people[following]
-        following = people[following].target
+TRAITS_ALONE: Final = "/traits"
 
 
 def involved(update: ProfileUpdated) -> tuple[str, ...]:
     """The ids of the records that an update concerns."""
-    ids = (update.profile_id,) if update.absorbed is None else (update.profile_id, update.absorbed)
-    return tuple(person_id(update.tenant, profile_id) for profile_id in ids)
+    others = [update.absorbed] if update.absorbed else [parting.profile_id for parting in update.partings]
+    return tuple(person_id(update.tenant, profile_id) for profile_id in (update.profile_id, *others))
 
 
 def react(people: People, update: ProfileUpdated, delivery: Delivery, catalog: Catalog) -> Messages:
     """What an update of a profile brings about; the same again if it is delivered again."""
-    if update.absorbed is not None:
-        return _merge(people, update, update.absorbed, delivery, catalog)
-    chain = list(chain_of(people, update.tenant, update.profile_id))
-    for record in chain:
-        if messages := told_before(record, update.id):
-            return messages
+    if update.absorbed is not None or update.partings:
+        return _regroup(people, update, delivery, catalog)
+    chain = list(chain_of(people, update.tenant, update.profile_id, update.part))
     person = chain[-1]
-    _take_in_redirects(chain, catalog)
+    apart = _learn(people, person, update, delivery, catalog)
+    for record in (*chain, *formerly(people, chain)):
+        if messages := told_before(record, update.id):
+            return apart + messages
+    if update.event is not None and (giver := giver_on(chain[:-1], update.part or "")):
+        wait_with(giver, update.event, mark_of(update), catalog, update.part or "")
+        if not update.traits:
+            return apart
     now = _advance(person, update, delivery)
     changes = take_over_definitions(person, catalog, now)
-    touched = _greet(person, catalog) | _take(person, update, catalog, now)
-    changes += evaluate(person, touched, catalog, now, "event")
-    return tell(person, changes, update, delivery)
+    touched = _greet(person, catalog) | _take_traits(person, update, catalog)
+    if update.event is not None:
+        touched |= take_event(person, update.event, mark_of(update), catalog, now, part=update.part or "")
+    changes += evaluate(person, touched, catalog, now, update.cause)
+    return apart + tell(person, changes, update, delivery)
 
 
-def _merge(
-    people: People, update: ProfileUpdated, absorbed_id: UUID, delivery: Delivery, catalog: Catalog
+def _learn(
+    people: People, person: Person, update: ProfileUpdated, delivery: Delivery, catalog: Catalog
 ) -> Messages:
-    """The absorbed record becomes a redirect, its memberships end, and the survivor counts for both."""
-    absorbed = people[person_id(update.tenant, absorbed_id)]
-    closing = told_before(absorbed, update.id) or _redirect(people, absorbed, update, delivery)
-    chain = list(chain_of(people, update.tenant, absorbed.profile_id))
-    survivor = chain[-1]
-    _take_in_redirects(chain, catalog)
-    if messages := told_before(survivor, update.id):
-        return closing + messages
-    now = _advance(survivor, update, delivery)
-    changes = take_over_definitions(survivor, catalog, now)
-    _greet(survivor, catalog)
-    _take(survivor, update, catalog, now)
-    survivor.next_deadline = catalog.deadline(survivor, now)
-    changes += evaluate(survivor, catalog.segments.values(), catalog, now, "merge")
-    return closing + tell(survivor, changes, update, delivery)
-
-
-def _redirect(people: People, absorbed: Person, update: ProfileUpdated, delivery: Delivery) -> Messages:
-    *_, survivor = chain_of(people, update.tenant, update.profile_id)
-    if absorbed.into is not None or absorbed is survivor:
+    """The traits that an event left on a profile from which the event itself was parted."""
+    if not update.traits:
         return ()
-    absorbed.into = survivor.profile_id
-    absorbed.next_deadline = None
-    absorbed.touch()
-    return tell(absorbed, end_all(absorbed, delivery.at), update, delivery, n=1)
+    *_, addressed = chain_of(people, update.tenant, update.profile_id)
+    if addressed is person:
+        return ()
+    if messages := told_before(addressed, update.id, TRAITS_ALONE):
+        return messages
+    now = _advance(addressed, update, delivery)
+    changes = take_over_definitions(addressed, catalog, now)
+    touched = _greet(addressed, catalog) | _take_traits(addressed, update, catalog)
+    changes += evaluate(addressed, touched, catalog, now, update.cause)
+    return tell(addressed, changes, update, delivery, TRAITS_ALONE)
+
+
+def _regroup(people: People, update: ProfileUpdated, delivery: Delivery, catalog: Catalog) -> Messages:
+    """Who is one person changed: shares go to whom they are of now, and who has others than before is judged."""
+    if update.absorbed is not None:
+        _close(people, update, people[person_id(update.tenant, update.absorbed)], delivery)
+    chain = list(chain_of(people, update.tenant, update.absorbed or update.profile_id))
+    person = chain[-1]
+    person.note(_partings(chain, update))
+    leave(people, person, catalog)
+    takers = hand_over(people, chain, catalog)
+    messages: Messages = ()
+    for record in within_reach(people, reversed(involved(update))):
+        told = told_before(record, update.id)
+        messages += told
+        if record.id in takers or (record is person and not told):
+            again = f"/{record.version}" if told else ""  # after an interruption more may have come with it
+            messages += _judge(record, update, delivery, catalog, again)
+    return messages
+
+
+def _close(people: People, update: ProfileUpdated, absorbed: Person, delivery: Delivery) -> None:
+    """Make the absorbed record a redirect and end its memberships, unless it is one."""
+    *_, survivor = chain_of(people, update.tenant, update.profile_id)
+    if absorbed.into is None and absorbed is not survivor:
+        absorbed.into = survivor.profile_id
+        absorbed.next_deadline = None
+        absorbed.facts = {}
+        absorbed.touch()
+        tell(absorbed, end_all(absorbed, delivery.at), update, delivery)
+
+
+def _partings(chain: Iterable[Person], update: ProfileUpdated) -> Iterator[tuple[str, Away]]:
+    """Whose identifiers are, as far as the records and the update know."""
+    for record in chain:
+        yield from record.parted.items()
+    for parting in update.partings:
+        for part in parting.identifiers:
+            yield part, Away(update.parting_version, str(parting.profile_id))
+
+
+def _judge(person: Person, update: ProfileUpdated, delivery: Delivery, catalog: Catalog, kind: str) -> Messages:
+    """Hold somebody of whom more changed than an event can against every segment."""
+    now = _advance(person, update, delivery)
+    changes = take_over_definitions(person, catalog, now)
+    _greet(person, catalog)
+    _take_traits(person, update, catalog)
+    person.next_deadline = catalog.deadline(person, now)
+    changes += evaluate(person, catalog.segments.values(), catalog, now, "merge")
+    return tell(person, changes, update, delivery, kind)
 
 
 def wake(person: Person, until: int, catalog: Catalog) -> Messages:
@@ -117,15 +144,6 @@ def wake(person: Person, until: int, catalog: Catalog) -> Messages:
         person.touch()
     person.evaluated_at = max(person.evaluated_at, until)
     return tell_by_clock(person, changes, until)
-
-
-def release(people: Iterable[Person]) -> dict[str, Person]:
-    """Let redirects go of state that their survivors, saved by now, hold; those that did."""
-    released = {person.id: person for person in people if person.into and person.holds_state}
-    for person in released.values():
-        person.forget_state()
-        person.touch()
-    return released
 
 
 def mark_of(update: ProfileUpdated) -> Mark:
@@ -152,18 +170,8 @@ def _greet(person: Person, catalog: Catalog) -> frozenset[Segment]:
     return catalog.open_to_all
 
 
-def _take_in_redirects(chain: list[Person], catalog: Catalog) -> None:
-    """Whoever meets a redirect that still holds state brings that to the survivor."""
-    for redirect in chain[:-1]:
-        if redirect.holds_state:
-            take_record(chain[-1], redirect, catalog)
-
-
-def _take(person: Person, update: ProfileUpdated, catalog: Catalog, now: int) -> set[Segment]:
-    """Everything the update brings. Traits told of a profile that is part of this one by now are old news."""
-    touched: set[Segment] = set()
-    if str(update.profile_id) == person.profile_id:
-        touched |= take_traits(person, update.traits, update.revision, catalog)
-    if update.event is not None:
-        touched |= take_event(person, update.event, mark_of(update), catalog, now)
-    return touched
+def _take_traits(person: Person, update: ProfileUpdated, catalog: Catalog) -> set[Segment]:
+    """Traits told of a profile that is part of this one by now are old news."""
+    if str(update.profile_id) != person.profile_id:
+        return set()
+    return take_traits(person, update.traits, update.revision, catalog)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterable
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from cdp_runtime.records import Record, State
 from pydantic import JsonValue, TypeAdapter
 
-from cdp_segments.domain import marks
-from cdp_segments.domain.marks import Ring
-from cdp_segments.domain.visits import Visits
+from cdp_segments.domain.shares import Share, parse_shares, shares_state
 
 
 class Member(NamedTuple):
@@ -47,6 +45,20 @@ class Fired(NamedTuple):
     message: str
 
 
+class Away(NamedTuple):
+    """Whose an identifier is that was parted from a profile. Of two, the greater counts."""
+
+    version: int
+    profile_id: str
+
+
+class Latch(NamedTuple):
+    """What a visit fulfilled that is forgotten by now, and the identifiers that had a part in that visit."""
+
+    leaf: str
+    parts: frozenset[str]
+
+
 UNKNOWN: Final = Fact(None, 0)
 FACTS: Final[TypeAdapter[dict[str, Fact]]] = TypeAdapter(dict[str, Fact])
 
@@ -63,7 +75,16 @@ class Person(Record):
     `evaluated_at` never falls. `next_deadline` is never later than the first flip that the clock will bring.
     `partition` is where the person's messages come from, so the owner of their timer. `into` is set once the
     person has become part of another: then nothing else counts any more.
+
+    `joint` is what conditions are held against: all `shares` together, by the identifier that attributed the
+    events ("" for those of which that is not known). Of somebody with one share it is that share. `latches` are
+    what `joint` owes to visits that it has forgotten. `parted` says whose identifiers are that were taken off this
+    profile, and `leaving` are their shares until those have them; so are all shares of a redirect. `former` are
+    those of whom they once were: they may have something to tell again. `handed` are the identifiers of shares
+    that were taken out of this record since it was loaded.
     """
+
+    schema_version = 2
 
     def __init__(self, id: str) -> None:  # noqa: A002  # as the record names it
         super().__init__(id)
@@ -75,12 +96,26 @@ class Person(Record):
         self.next_deadline: int | None = None
         self.version = 0
         self.members: dict[str, Member] = {}
-        self.rings: dict[str, Ring] = {}
-        self.visits: dict[int, Visits] = {}
-        self.ever: set[str] = set()
+        self.joint = Share()
+        self.shares: dict[str, Share] = {}
+        self.latches: set[Latch] = set()
+        self.parted: dict[str, Away] = {}
+        self.former: set[str] = set()
+        self.leaving: dict[str, Share] = {}
+        self.handed: set[str] = set()
         self.facts: dict[str, Fact] = {}
         self.told: list[Told] = []
         self.fired: Fired | None = None
+
+    @property
+    def joint(self) -> Share:
+        """All that counts. What is in it is at hand by itself: each segment that is held against asks for it."""
+        return self._joint
+
+    @joint.setter
+    def joint(self, share: Share) -> None:
+        self._joint = share
+        self.rings, self.visits, self.ever = share.rings, share.visits, share.ever
 
     @property
     def wake_at(self) -> int | None:
@@ -92,18 +127,67 @@ class Person(Record):
         """The id of the record that this one leads to."""
         return person_id(self.tenant, self.into) if self.into else None
 
+    @property
+    def targets(self) -> set[str]:
+        """The ids of all records that this one leads or led to, as a redirect or because it was parted."""
+        away = {*(away.profile_id for away in self.parted.values()), *self.former}
+        return {person_id(self.tenant, profile_id) for profile_id in (away | {self.into} if self.into else away)}
+
     def trait(self, path: str) -> JsonValue:
         """The value of a trait; None if it is missing."""
         return self.facts.get(path, UNKNOWN).value
 
-    def forget_state(self) -> None:
-        """Let go of what a redirect needs no more."""
-        self.rings, self.visits, self.ever, self.facts = {}, {}, set(), {}
+    def share(self, part: str) -> Share:
+        """The share of an identifier, from now on if there was none. The first one is the joint one."""
+        if part not in self.shares:
+            if len(self.shares) == 1:
+                self.latches |= self.own_latches()
+                self.joint = self.joint.copy()
+            self.shares[part] = Share() if self.shares else self.joint
+        return self.shares[part]
+
+    def own_latches(self) -> set[Latch]:
+        """What somebody with one share keeps of that once it is one of several."""
+        parts = frozenset(self.shares)
+        return {Latch(leaf, parts) for leaf in self.ever} if len(parts) == 1 else set()
+
+    def note(self, partings: Iterable[tuple[str, Away]]) -> None:
+        """Note whose identifiers are, unless something newer is known."""
+        for part, away in [*partings]:
+            known = self.parted.get(part)
+            if known == away:
+                continue
+            self.parted[part] = max(away, known or away)
+            if known:
+                self.former.add(min(away, known).profile_id)
+            self.touch()
+
+    @property
+    def outgoing(self) -> set[str]:
+        """The identifiers of the shares that are for other records to take."""
+        return self.leaving.keys() | self.shares.keys() if self.into else set(self.leaving)
+
+    def let_go(self) -> None:
+        """Let go of the shares that others have by now."""
+        self.leaving = {part: share for part, share in self.leaving.items() if part not in self.handed}
+        if self.into:
+            self.shares = {part: share for part, share in self.shares.items() if part not in self.handed}
+            self.joint = Share()
+        self.latches = {
+            latch for latch in self.latches if latch.parts & (self.shares.keys() | self.leaving.keys())
+        }
+        self.handed = set()
+        self.touch()
 
     @property
     def holds_state(self) -> bool:
-        """Whether there is anything that another record could take in."""
-        return bool(self.rings or self.visits or self.ever or self.facts)
+        """Whether anything counts, or waits to be taken by another record."""
+        return bool(self.shares or self.leaving or self.facts)
+
+    @property
+    def written_as(self) -> int:
+        """What knows no partings may read a record that has none: it would take all shares for one."""
+        return 2 if self.parted or self.leaving else 1
 
     def to_state(self) -> State:
         """See Record. `members` and `wake_at` are there to be looked up by."""
@@ -117,17 +201,33 @@ class Person(Record):
             "wake_at": self.wake_at,
             "version": self.version,
             "members": [{"segment": name, **member._asdict()} for name, member in sorted(self.members.items())],
-            "rings": {key: marks.dump(ring) for key, ring in self.rings.items()},
-            "visits": [_visits_state(gap, visits) for gap, visits in self.visits.items()],
-            "ever": sorted(self.ever),
+            **self.joint.to_state(),
+            **self._shares_state(),
             "facts": FACTS.dump_json(self.facts).decode(),
             "told": [list(told) for told in self.told],
             "fired": list(self.fired) if self.fired else None,
         }
 
+    def _shares_state(self) -> State:
+        """The state by identifier, as far as there is any."""
+        state: State = {}
+        if len(self.shares) == 1 and "" not in self.shares:
+            (state["part"],) = self.shares
+        if len(self.shares) > 1:
+            state["shares"] = shares_state(self.shares)
+        if self.latches:
+            state["latches"] = sorted([leaf, *sorted(parts)] for leaf, parts in self.latches)
+        if self.parted:
+            state["parted"] = [[part, *away] for part, away in sorted(self.parted.items())]
+        if self.former:
+            state["former"] = sorted(self.former)
+        if self.leaving:
+            state["leaving"] = shares_state(self.leaving)
+        return state
+
     @classmethod
     def from_state(cls, id: str, state: State) -> Person:  # noqa: A002
-        """See Record."""
+        """See Record. What was written without shares is one of an identifier that is not known."""
         person = cls(id)
         person.partition = state["partition"]
         person.into = state["into"]
@@ -138,32 +238,15 @@ class Person(Record):
         person.members = {
             m["segment"]: Member(m["since"], m["expires_at"], m["version"]) for m in state["members"]
         }
-        person.rings = {key: marks.parse(ring) for key, ring in state["rings"].items()}
-        person.visits = dict(_parse_visits(state["visits"]))
-        person.ever = set(state["ever"])
+        person.joint = Share.from_state(state)
+        person.shares = parse_shares(state.get("shares", ()))
+        if person.joint and not person.shares:
+            person.shares = {state.get("part", ""): person.joint}
+        person.latches = {Latch(leaf, frozenset(parts)) for leaf, *parts in state.get("latches", ())}
+        person.parted = {part: Away(*away) for part, *away in state.get("parted", ())}
+        person.former = set(state.get("former", ()))
+        person.leaving = parse_shares(state.get("leaving", ()))
         person.facts = FACTS.validate_json(state["facts"])
         person.told = [Told(*told) for told in state["told"]]
         person.fired = Fired(*state["fired"]) if state["fired"] else None
         return person
-
-
-def _parse_member(state: dict[str, Any]) -> tuple[str, Member]:
-    return state["segment"], Member(state["since"], state["expires_at"], state["version"])
-
-
-def _visits_state(gap: int, visits: Visits) -> State:
-    return {
-        "gap": gap,
-        "spans": marks.dump(visits.spans),
-        "marks": {key: marks.dump(ring) for key, ring in visits.marks.items()},
-        "horizon": visits.horizon,
-    }
-
-
-def _parse_visits(states: list[dict[str, Any]]) -> Iterator[tuple[int, Visits]]:
-    for state in states:
-        visits = Visits()
-        visits.spans = marks.parse(state["spans"])
-        visits.marks = {key: marks.parse(ring) for key, ring in state["marks"].items()}
-        visits.horizon = state["horizon"]
-        yield state["gap"], visits

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple, TypeAlias
 from uuid import UUID
 
 from cdp_contracts.envelope import Message, derived_id
+from cdp_contracts.profiles_v1 import ProfileUpdated
 from cdp_contracts.segments_v1 import Membership, MembershipChange, MembershipChanged
 
 from cdp_segments.domain.person import Fired, Person, Told
@@ -46,9 +47,12 @@ class Delivery(NamedTuple):
 
 
 def tell(
-    person: Person, changes: Sequence[MembershipChange], update: Message, delivery: Delivery, n: int = 0
+    person: Person, changes: Sequence[MembershipChange], update: ProfileUpdated, delivery: Delivery, kind: str = ""
 ) -> Messages:
-    """The message of these flips, kept until it is acknowledged, after what may be untold; nothing for none."""
+    """The message of these flips, kept until it is acknowledged, after what may be untold; nothing for none.
+
+    An update may flip something of several people, and of one of them by several kinds of what is in it.
+    """
     if not changes:
         return ()
     untold = _kept(person, delivery.partition, person.version + 1)
@@ -58,8 +62,12 @@ def tell(
         else told
         for told in person.told
     ]
-    message = _message(person, changes, update, derived_id(update.id, "membership", n), delivery.at)
-    told = Told(str(update.id), delivery.partition, delivery.offset, message.version, message.model_dump_json())
+    whose = "" if person.profile_id == str(update.profile_id) else f"/{person.profile_id}"
+    id_ = derived_id(update.id, f"membership{kind}{whose}")
+    message = _message(person, changes, update, id_, delivery.at)
+    told = Told(
+        f"{update.id}{kind}", delivery.partition, delivery.offset, message.version, message.model_dump_json()
+    )
     person.told.append(told)
     person.touch()
     return (*untold, message)
@@ -79,9 +87,9 @@ def tell_by_clock(person: Person, changes: Sequence[MembershipChange], until: in
     return (*untold, message)
 
 
-def told_before(person: Person, cause: UUID) -> Messages:
+def told_before(person: Person, cause: UUID, kind: str = "") -> Messages:
     """What this cause brought about when it was handled before; with what came later, so that it stays last."""
-    mine = next((told for told in person.told if told.cause == str(cause)), None)
+    mine = next((told for told in person.told if told.cause == f"{cause}{kind}"), None)
     if mine is None:
         return ()
     place = mine.partition, mine.offset

@@ -8,7 +8,7 @@ make no difference, as long as they reach no further back than the visits that a
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple, TypeAlias
 
 from cdp_segments.domain.marks import LAST, Mark, Ring
@@ -50,8 +50,8 @@ class Visits:
             return None
         return Growth(span, joined, counted)
 
-    def absorb(self, other: Visits, gap: int) -> None:
-        """Take in the visits of a record that becomes part of this one."""
+    def absorb(self, other: Visits, gap: int, capacities: Mapping[str, int]) -> None:
+        """Take in the visits that other events made."""
         spans = sorted([*self.spans, *other.spans])
         self.spans = spans[:1]
         for start, end in spans[1:]:
@@ -63,6 +63,15 @@ class Visits:
         for key, ring in other.marks.items():
             self.marks[key] = sorted({*self.marks.get(key, ()), *ring})
         self.horizon = max((h for h in (self.horizon, other.horizon) if h is not None), default=None)
+        self.trim(self.spans, capacities)
+
+    def trim(self, spans: Iterable[Span], capacities: Mapping[str, int]) -> None:
+        """Keep of each selector no more marks within these visits than decide its conditions."""
+        for key, capacity in capacities.items():
+            ring = self.marks.get(key, [])
+            for start, end in spans if len(ring) > capacity else ():
+                first, upto = bisect_left(ring, (start, -1)), bisect_right(ring, (end, LAST))
+                del ring[first : max(first, upto - capacity)]
 
     def forget(self, count: int) -> None:
         """Let go of the oldest visits."""
@@ -77,6 +86,13 @@ class Visits:
     def _visit_at(self, moment: int) -> Span | None:
         at = bisect_right(self.spans, (moment, LAST)) - 1
         return self.spans[at] if at >= 0 and moment <= self.spans[at][1] else None
+
+    def reach(self, span: Span) -> bool:
+        """Whether any of these visits is within a span, or may have been before it was forgotten."""
+        if self.horizon is not None and self.horizon >= span[0]:
+            return True
+        at = bisect_right(self.spans, (span[1], LAST)) - 1
+        return at >= 0 and self.spans[at][1] >= span[0]
 
     def _extend(self, moment: int, gap: int) -> tuple[Span, int]:
         """The visit that the moment belongs to from now on, and how many there were in its place."""
