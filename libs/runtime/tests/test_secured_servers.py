@@ -115,7 +115,7 @@ async def test_wrong_credentials_for_kafka_are_named(
         await producer.send([Outgoing("cdp.tests.run", None, b"1")])
     await producer.close()
     with pytest.raises(TimeoutError):
-        await asyncio.wait_for(reachable(wrong), 1)
+        await asyncio.wait_for(reachable(wrong), 5)
     assert "waiting for Kafka: it " + REFUSED.format("KAFKA_SASL_") in caplog.text
     assert "canary" not in caplog.text + str(told.value)
 

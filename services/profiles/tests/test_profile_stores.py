@@ -152,16 +152,6 @@ async def test_find_follows_redirects(make, store, write, noon):
         assert [profile.id for profile in found] == [make.record_id("ann")]
 
 
-async def test_of_several_who_have_it_those_are_found_whose_events_it_attributed(make, store, write):
-    tablet = store_lookup(make, "tablet")
-    await write(
-        make.event(1, "ann", user_id="u1", anonymous_id="tablet"),
-        make.event(2, "device", anonymous_id="tablet").model_copy(update={"part": tablet}),
-    )  # fmt: skip
-    found = await store.find("demo", identifier("anonymous_id", "tablet"))
-    assert [profile.id for profile in found] == [make.record_id("device")]
-
-
 async def test_who_was_parted_is_found_where_they_are(make, store, write, noon):
     tablet = store_lookup(make, "tablet")
     await write(

@@ -42,7 +42,7 @@ def graph(
     tenant: Tenant = "demo",
     svg: Annotated[Path | None, typer.Option(help="write a picture to this file")] = None,
     url: Url = "",
-    admin_token: AdminToken = "",  # nosec B107  # none is given
+    admin_token: AdminToken = "",
 ) -> None:
     """Print a person's identifiers and evidence as JSON, or draw them."""
     body = {"tenant": tenant, "identifier": named(identifier)}
@@ -66,7 +66,7 @@ def unmerge(
     by: Annotated[str, typer.Option(help="who wants it; no personal data")] = "admin",
     yes: Annotated[bool, typer.Option("--yes", help="do it; else only say what would be parted")] = False,
     url: Url = "",
-    admin_token: AdminToken = "",  # nosec B107  # none is given
+    admin_token: AdminToken = "",
 ) -> None:
     """Part what was taken for one person. The parts stay apart until somebody joins them again."""
     body: dict[str, Any] = {"tenant": tenant, "reason": reason, "by": by, "dry_run": not yes}
@@ -87,7 +87,7 @@ def join(
     tenant: Tenant = "demo",
     by: Annotated[str, typer.Option(help="who says so; no personal data")] = "admin",
     url: Url = "",
-    admin_token: AdminToken = "",  # nosec B107  # none is given
+    admin_token: AdminToken = "",
 ) -> None:
     """Say that two identifiers are one person's: it takes an unmerge back, but breaks no limit."""
     body = {"tenant": tenant, "one": named(one), "other": named(other), "by": by}

@@ -152,16 +152,15 @@ async def with_targets(records: Records[Profile], ids: Iterable[str]) -> dict[st
 
 
 def holders(people: Mapping[str, Profile], identifier: Identifier, pseudonym: str) -> list[Profile]:
-    """Those who still have the identifier and are no redirects; of several, whose events it attributed."""
+    """Those who have the identifier, are no redirects, and were not parted from it."""
     text = lookup_text(identifier)
-    found = [
+    return [
         profile
         for profile in people.values()
         if profile.into is None
         and any(i.kind == identifier.kind and lookup_text(i) == text for i in profile.joined.identifiers)
         and taker_of(people, profile, pseudonym) is profile
     ]
-    return [profile for profile in found if any(key.identifier == pseudonym for key in profile.parts)] or found
 
 
 def sightings(people: Mapping[str, Profile], pseudonyms: Pseudonymizer) -> Iterator[Sighting]:
