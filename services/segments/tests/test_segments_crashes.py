@@ -38,6 +38,18 @@ def one_shared_device(make):
     ]
 
 
+def back_again(make):
+    """Who was parted comes back, and what tells of that comes last."""
+    mine, tablet = "a" * 32, "b" * 32
+    told = make.event(6, "ann", at=3, part=tablet).model_copy(update={"traits": {"plan": "pro"}})
+    return [
+        [make.event(1, "ann", part=mine), make.event(2, "ann", part=tablet)],
+        [make.unmerge(3, "ann", make.parting("guest", tablet), at=3), make.event(4, "guest", at=3, part=tablet)],
+        [told, make.merge(5, "ann", "guest", at=3)],
+        [make.event(7, "ann", at=7, part=tablet)],
+    ]
+
+
 async def live(evaluator, story, fuse: int = -1) -> bool:
     """Killed once at the fuse's end; whether it was."""
     killed = False
@@ -90,3 +102,18 @@ async def test_killed_at_any_step_it_ends_the_same(make, evaluator, fresh, story
             break
         assert end(again, who) == undisturbed, fuse
         assert {name: again.told(name) for name in who} == told, fuse
+
+
+async def test_killed_at_any_step_whoever_comes_back_has_what_was_told_meanwhile(make, evaluator, fresh):
+    """How many messages tell it, and when, depends on what was saved; what they say in the end does not."""
+    await live(evaluator, back_again(make))
+    undisturbed = sorted(evaluator.person("ann").members)
+    assert "pro" in undisturbed
+    for fuse in range(1, 1000):
+        again = await fresh()
+        if not await live(again, back_again(make), fuse):
+            assert fuse > 30
+            break
+        ann, told = again.person("ann"), again.told("ann")
+        assert sorted(ann.members) == sorted(told[-1].memberships) == undisturbed, fuse
+        assert [message.version for message in told] == list(range(1, ann.version + 1)), fuse

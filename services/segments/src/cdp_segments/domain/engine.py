@@ -44,10 +44,11 @@ def react(people: People, update: ProfileUpdated, delivery: Delivery, catalog: C
         return _regroup(people, update, delivery, catalog)
     chain = list(chain_of(people, update.tenant, update.profile_id, update.part))
     person = chain[-1]
-    apart = _learn(people, person, update, delivery, catalog)
-    for record in (*chain, *formerly(people, chain)):
-        if messages := told_before(record, update.id):
-            return apart + messages
+    told = ((record, told_before(record, update.id)) for record in (*chain, *formerly(people, chain)))
+    taker, messages = next(((record, said) for record, said in told if said), (person, ()))
+    apart = _learn(people, taker, update, delivery, catalog)
+    if messages:
+        return apart + messages
     if update.event is not None and (giver := giver_on(chain[:-1], update.part or "")):
         wait_with(giver, update.event, mark_of(update), catalog, update.part or "")
         if not update.traits:
@@ -62,16 +63,20 @@ def react(people: People, update: ProfileUpdated, delivery: Delivery, catalog: C
 
 
 def _learn(
-    people: People, person: Person, update: ProfileUpdated, delivery: Delivery, catalog: Catalog
+    people: People, taker: Person, update: ProfileUpdated, delivery: Delivery, catalog: Catalog
 ) -> Messages:
-    """The traits that an event left on a profile from which the event itself was parted."""
+    """The traits that an event left on a profile though another took the event: it was parted from there.
+
+    It may have come back since: then this one has the event by now, and not yet the traits.
+    """
     if not update.traits:
         return ()
-    *_, addressed = chain_of(people, update.tenant, update.profile_id)
-    if addressed is person:
+    *before, addressed = chain_of(people, update.tenant, update.profile_id)
+    for record in (addressed, *before):
+        if messages := told_before(record, update.id, TRAITS_ALONE):
+            return messages
+    if addressed is taker:
         return ()
-    if messages := told_before(addressed, update.id, TRAITS_ALONE):
-        return messages
     now = _advance(addressed, update, delivery)
     changes = take_over_definitions(addressed, catalog, now)
     touched = _greet(addressed, catalog) | _take_traits(addressed, update, catalog)
