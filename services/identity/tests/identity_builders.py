@@ -89,4 +89,4 @@ class Written(list[Any]):
 
 def stewards(store: GraphStore) -> Stewards:
     """The stewards' desk over a store; what is asked for and decided is written down in memory."""
-    return Stewards(store, PSEUDONYMS, Written(), Written(), ManualClock(START))
+    return Stewards(store, PSEUDONYMS, Written(), Written(), ManualClock(START + timedelta(days=1)))

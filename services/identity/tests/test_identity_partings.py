@@ -86,6 +86,18 @@ async def test_a_later_verdict_joins_again_and_an_earlier_one_does_not(store: Gr
     assert device.profile_id == again.partings[0][0] != done.partings[0][0]
 
 
+async def test_what_joins_the_parts_later_stands_though_the_unmerge_comes_again(
+    store: GraphStore, see: Sightings
+) -> None:
+    (ada,) = await resolve(store, see("u1", "d1"))
+    await apart(store, unmerge(ada.profile_id, "d1"))
+    same = Verdict(uuid5(NAMESPACE, "v"), "acme", ident("u1"), ident("d1"), "link", "steward", LATER + 1)
+    await link(IdentityGraph(store), same)
+    await apart(store, unmerge(ada.profile_id, "d1"))
+    portrait = await portrait_of(store, "acme", ident("d1").pseudonym)
+    assert [(each.rule, each.by) for each in portrait.evidence] == [("match", "steward")]
+
+
 async def test_the_matcher_takes_no_unmerge_back(store: GraphStore, see: Sightings) -> None:
     (ada,) = await resolve(store, see("u1", "d1"))
     await apart(store, unmerge(ada.profile_id, "d1"))

@@ -36,7 +36,7 @@ async def part(graph: IdentityGraph, unmerge: Unmerge) -> Split:
     while True:
         rounds.take()
         if done := await _done(graph.store, unmerge):
-            await _tidy_up(graph, done)
+            await _tidy_up(graph, done, unmerge.at)
             return done
         view = View(graph.store, PointerCache(0))
         kept = await _kept(view, unmerge)
@@ -95,8 +95,9 @@ async def _done(store: GraphStore, unmerge: Unmerge) -> Split | None:
     return next((plan for plan in plans if plan.key in entities[plan.kept].splits), None)
 
 
-async def _tidy_up(graph: IdentityGraph, done: Split) -> None:
-    links = await graph.store.links_of(done.moved.keys())
+async def _tidy_up(graph: IdentityGraph, done: Split, at: int) -> None:
+    """Only what was known by then is taken back: what joins the parts later stands, should this come again."""
+    links = [link for link in await graph.store.links_of(done.moved.keys()) if link.seen_at <= at]
     await graph.store.revert([link for link in links if _crosses(done, link.first, link.other)], done.unmerge)
     await _repoint(graph, [Identifier(SUBJECT, name) for name in done.moved])
 
