@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.client import AIOKafkaClient
 from aiokafka.conn import collect_hosts, create_conn
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+from aiokafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
 from aiokafka.partitioner import murmur2
 from faststream.kafka import KafkaBroker
 from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
@@ -29,6 +29,7 @@ log: Final = logging.getLogger("cdp.kafka")
 BATCH_BYTES: Final = 512 * 1024
 LINGER_MS: Final = 5
 START_SECONDS: Final = 60.0
+TURN_SECONDS: Final = 0.1
 
 
 def client_options(settings: KafkaSettings) -> Options:
@@ -157,7 +158,10 @@ class KafkaProducer:
         self._lock = asyncio.Lock()
 
     async def send(self, records: Sequence[Outgoing]) -> None:
-        """See transport.Producer. Raises Away when the records are not acknowledged within the deadline."""
+        """See transport.Producer. Raises Away when no record is acknowledged for as long as `send_seconds`.
+
+        Those that were on their way may still be written, all others are not.
+        """
         producer = await self._started()
         futures: list[asyncio.Future[Any]] = []
         failure: Exception | None = None
@@ -174,8 +178,8 @@ class KafkaProducer:
             except (KafkaError, OSError) as error:
                 failure = error
                 break
-        results = await asyncio.gather(*futures, return_exceptions=True)
-        failure = failure or first_failure(results)
+        unanswered = await first_failure(futures, self._settings.send_seconds)
+        failure = failure or unanswered
         if isinstance(failure, TooLarge):
             raise failure
         if failure is not None:
@@ -193,10 +197,10 @@ class KafkaProducer:
             await client.close()
 
     async def close(self) -> None:
-        """Write what is pending and disconnect."""
-        if self._producer is not None:
-            await self._producer.stop()
-            self._producer = None
+        """Write what is pending, unless that takes longer than `send_seconds`, and disconnect."""
+        producer, self._producer = self._producer, None
+        if producer and not await ends_well(producer.stop(), self._settings.send_seconds):
+            await abandon(producer)
 
     async def _started(self) -> AIOKafkaProducer:
         async with self._lock:
@@ -211,7 +215,8 @@ class KafkaProducer:
                     request_timeout_ms=int(self._settings.send_seconds * 1000),
                 )
                 try:
-                    await producer.start()
+                    async with asyncio.timeout(START_SECONDS):  # it would ask for its id for ever
+                        await producer.start()
                 except (KafkaError, OSError) as error:
                     await producer.stop()
                     raise Away(f"the broker does not answer: {await fault_of(self._settings)}") from error
@@ -223,7 +228,18 @@ class KafkaProducer:
         async with self._lock:
             if self._producer is producer:
                 self._producer = None
-        await producer.stop()
+        await abandon(producer)
+
+
+async def abandon(producer: AIOKafkaProducer) -> None:
+    """End a producer without what it has not sent yet. Its own `stop` would wait for that, for ever if need be."""
+    sending = producer._sender.sender_task  # noqa: SLF001  # nothing public ends an idempotent producer's tries
+    while not sending.done():
+        sending.cancel()  # the first time it goes on waiting for requests on their way
+        await asyncio.wait({sending}, timeout=TURN_SECONDS)
+    producer._message_accumulator.fail_all(KafkaTimeoutError())  # noqa: SLF001  # who waits for it is told
+    await producer.stop()
+    await producer.client.close()
 
 
 def partition_of(key: bytes | None, partitions: list[int], available: list[int]) -> int:
@@ -238,13 +254,20 @@ def _spread(key: bytes) -> int:
     return int(murmur2(key)) & 0x7FFFFFFF
 
 
-def first_failure(results: Sequence[Any]) -> Exception | None:
-    """The failure among the results of the sends, an oversize record before any other."""
-    failures = [(i, result) for i, result in enumerate(results) if isinstance(result, Exception)]
+async def first_failure(sends: Sequence[asyncio.Future[Any]], seconds: float) -> Exception | None:
+    """The failure among sends, an oversize record before any other; a timeout if none is answered for so long."""
+    try:
+        for send in sends:
+            if not send.done() and not (await asyncio.wait({send}, timeout=seconds))[0]:
+                return TimeoutError("nothing was acknowledged")
+        failures = [(i, error) for i, send in enumerate(sends) if (error := send.exception())]
+    finally:
+        for send in sends:
+            send.cancel()  # nobody asks for it any more
     for index, failure in failures:
         if isinstance(failure, MessageSizeTooLargeError):
             return TooLarge(index)
-    return failures[0][1] if failures else None
+    return next((error for _, error in failures if isinstance(error, Exception)), None)
 
 
 def given_up(consumer: AIOKafkaConsumer) -> bool:
