@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from uuid import UUID
 
-from cdp_identity.domain.entities import Away, Entity, Link, Merge
+from cdp_identity.domain.entities import Away, Entity, Merge
 from cdp_identity.domain.facts import Resolution
 from cdp_identity.domain.identifiers import Identifier
 from cdp_identity.domain.marks import Mark, device_profile, joined
@@ -169,22 +168,16 @@ def check_marks_in_order(store: MemoryGraphStore, roots: dict[str, Entity], rule
         asked = {refusal.link.pair for refusal in store.refused.values() if name in refusal.link.pair.split(".")}
         if len(asked) >= fan_in and max(times) - min(times) < DAY_MS:
             assert mark_of(roots, name, "blocked"), "what too many asked for was not blocked"
+    together: dict[str, set[str]] = {}  # by what was seen so far; a lone worker notes it in the order of events
     for link in store.evidence.values():
         for name in (link.first, link.other):
             mark = mark_of(roots, name, "shared")
             if mark and link.seen_at > mark.since and rules[link.event].shared_devices != "first_owner":
-                before = components(e for e in store.evidence.values() if e.seen_at <= mark.since)
-                known = link.other in before.get(link.first, ())
+                known = link.other in together.get(link.first, ())
                 assert known or link.pair in refused, "somebody was joined through a shared device"
-
-
-def components(links: Iterable[Link]) -> dict[str, set[str]]:
-    """Whom each identifier is connected with by these links."""
-    found: dict[str, set[str]] = {}
-    for link in links:
-        both = found.get(link.first, {link.first}) | found.get(link.other, {link.other})
-        found |= dict.fromkeys(both, both)
-    return found
+        if link.pair not in refused:
+            both = together.get(link.first, {link.first}) | together.get(link.other, {link.other})
+            together |= dict.fromkeys(both, both)
 
 
 def check_splits(world: World) -> None:

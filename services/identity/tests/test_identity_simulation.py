@@ -16,7 +16,7 @@ from cdp_identity.store import graph as graph_module
 from cdp_identity.store.unions import Rounds, Unions
 from cdp_runtime.failures import Conflict
 from identity_checks import check
-from identity_simulator import random_world, run
+from identity_simulator import World, random_world, run
 
 SCHEDULES: Final = 2000
 PARTS: Final = 4
@@ -27,17 +27,29 @@ def test_random_schedules_with_crashes_and_two_workers_on_one_partition(part: in
     per_part = SCHEDULES // PARTS
     merges = refusals = 0
     for seed in range(part * per_part, (part + 1) * per_part):
-        world = random_world(seed)
-        run(world, crashes=seed % 2 == 0)
-        try:
-            check(world)
-        except AssertionError as error:
-            error.add_note(f"seed {seed}")
-            raise
+        world = checked(seed)
         merges += sum(entity.state == "merged" for entity in world.store.population.values())
         refusals += len(world.store.refused)
     assert merges > per_part // 4, "the schedules must be worth their time"
     assert refusals > per_part // 4
+
+
+@pytest.mark.parametrize("seed", [12633])
+def test_worlds_that_were_once_misjudged(seed: int) -> None:
+    """12633: an address becomes the owner's of a shared device and is seen on it later in the same batch."""
+    checked(seed)
+
+
+def checked(seed: int) -> World:
+    """The world of a seed, after all that had to happen in it."""
+    world = random_world(seed)
+    run(world, crashes=seed % 2 == 0)
+    try:
+        check(world)
+    except AssertionError as error:
+        error.add_note(f"seed {seed}")
+        raise
+    return world
 
 
 class NoFreeze(Unions):

@@ -46,6 +46,7 @@ async def ask(graph: GraphStore, desk: Stewards) -> AsyncIterator[Any]:
             headers = {"Authorization": f"Bearer {TOKEN}", "Accept": accept}
             answer = await client.post(f"/{route}", json={"tenant": "acme", **body}, headers=headers)
             assert answer.status_code == status, answer.text
+            assert ("retry-after" in answer.headers) == (status == 503)
             return answer.json() if "json" in answer.headers["content-type"] else answer.text
 
         yield asked

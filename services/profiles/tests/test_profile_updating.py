@@ -10,7 +10,8 @@ from cdp_contracts.envelope import derived_id
 from cdp_profiles.domain.events import identifier, lookup_text
 from cdp_profiles.domain.limits import Limits
 from cdp_profiles.domain.profile import Profile
-from cdp_profiles.domain.updating import Applied, RedirectsInACircle, Refused, update
+from cdp_profiles.domain.updating import Applied, Refused, update
+from cdp_runtime.redirects import RedirectsInACircle
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

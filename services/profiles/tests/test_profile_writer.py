@@ -10,10 +10,10 @@ from cdp_contracts import failures_v1
 from cdp_contracts.topics import EVENTS_RESOLVED, IDENTITIES_MERGED, IDENTITIES_UNMERGED, PROFILES_UPDATED
 from cdp_profiles.domain.limits import Limits
 from cdp_profiles.domain.profile import Profile
-from cdp_profiles.domain.updating import chain_of
 from cdp_profiles.handlers import stages
 from cdp_profiles.store import MemoryProfileStore
 from cdp_runtime.pseudonyms import Pseudonymizer
+from cdp_runtime.redirects import chain_of
 from cdp_testkit import Crash, LocalBus
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -81,7 +81,7 @@ class Writer:
         """What the live profiles say, and where every redirect ends."""
         documents = self.store.records.documents
         people = {i: Profile.from_state(i, document) for i, document in documents.items()}
-        ends = {i: list(chain_of(people, "demo", person.profile_id))[-1] for i, person in people.items()}
+        ends = {i: list(chain_of(people, person.id))[-1] for i, person in people.items()}
         return {i: (end.id, end.joined) for i, end in ends.items() if end.parts or end.id != i}
 
 

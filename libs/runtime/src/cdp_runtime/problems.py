@@ -6,7 +6,9 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.status import HTTP_503_SERVICE_UNAVAILABLE
 
+RETRY_SECONDS = "5"
 CODES = {404: "no-such-route", 405: "method-not-allowed"}
 
 
@@ -38,5 +40,6 @@ def answer_failures(api: FastAPI) -> None:
 
 
 def problem(status: int, code: str, message: str) -> JSONResponse:
-    """An answer that is no good one."""
-    return JSONResponse({"code": code, "message": message}, status_code=status)
+    """An answer that is no good one; a 503 says when to ask again."""
+    headers = {"Retry-After": RETRY_SECONDS} if status == HTTP_503_SERVICE_UNAVAILABLE else None
+    return JSONResponse({"code": code, "message": message}, status_code=status, headers=headers)

@@ -69,6 +69,16 @@ class Entry(Record):
         self.absorbed: set[str] = set()
 
     @property
+    def target(self) -> str | None:
+        """The id of the entry that this one leads to."""
+        return self.into
+
+    def away(self, identifier: str) -> tuple[int, str] | None:
+        """Where an identifier was last parted to, and with which version that began."""
+        away = self.parted.get(identifier)
+        return (away.version, f"{self.tenant}/{away.profile_id}") if away else None
+
+    @property
     def targets(self) -> set[str]:
         """The ids of all entries that this one leads to, by a redirect or a parting."""
         away = {f"{self.tenant}/{away.profile_id}" for away in self.parted.values()}

@@ -17,13 +17,14 @@ from typing import Any, Final, cast
 from cdp_contracts.events_v1 import EventResolved
 from cdp_contracts.matches_v1 import MatchDecided, MatchProposed
 from cdp_runtime.pseudonyms import Pseudonymizer
+from cdp_runtime.redirects import chain_of
 from pydantic import JsonValue
 
 from cdp_identity.matcher.books import Books, Changes, shard_of
 from cdp_identity.matcher.entries import Block, Entry, Told
 from cdp_identity.matcher.pairs import Pair, ends_of, pair_of
 from cdp_identity.matcher.regrouping import Regrouper, readdressed
-from cdp_identity.matcher.store import MatcherStore, chain_of, with_survivors
+from cdp_identity.matcher.store import MatcherStore, with_survivors
 from cdp_identity.matcher.telling import Rules, facts, proposal_of, remembered, told_by
 from cdp_identity.matcher.view import View
 from cdp_identity.matching.blocking import keys_of

@@ -19,12 +19,13 @@ from datetime import datetime
 from typing import Any, TypeAlias, cast
 
 from cdp_contracts.identities_v1 import IdentitiesMerged, IdentitiesUnmerged
+from cdp_runtime.redirects import chain_of
 from pydantic import JsonValue
 
 from cdp_identity.matcher.books import Books, Changes, shard_of
 from cdp_identity.matcher.entries import Away, Entry
 from cdp_identity.matcher.pairs import ENDS, ends_of, pair_of
-from cdp_identity.matcher.store import MatcherStore, chain_of, survivor, with_survivors
+from cdp_identity.matcher.store import MatcherStore, survivor, with_survivors
 from cdp_identity.matcher.telling import remembered
 
 People: TypeAlias = Mapping[str, Entry]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from cdp_runtime.mongo import mongo_client
 from cdp_runtime.records import MemoryRecords, MongoRecords, Records, copied
+from cdp_runtime.redirects import chain_of
 from cdp_runtime.settings import MongoSettings
 
 from cdp_identity.matcher.entries import Block, Counter, Entry
@@ -127,24 +128,6 @@ async def with_survivors(entries: Records[Entry], ids: Iterable[str]) -> dict[st
     while missing := {target for entry in found.values() for target in entry.targets} - found.keys():
         found |= await entries.load(sorted(missing))
     return found
-
-
-def chain_of(entries: Mapping[str, Entry], id_: str, identifier: str | None = None) -> Iterator[Entry]:
-    """The entries from the one named to the one that is alive, along the redirects.
-
-    What was told under an identifier also goes where that was parted to; only ever to where it was parted later,
-    for what was parted may have come back by a merge.
-    """
-    version = 0
-    following: str | None = id_
-    while following:
-        entry = entries[following]
-        yield entry
-        away = entry.parted.get(identifier) if identifier else None
-        if away and away.version > version:
-            version, following = away.version, f"{entry.tenant}/{away.profile_id}"
-        else:
-            following = entry.into
 
 
 def survivor(entries: Mapping[str, Entry], id_: str, identifier: str | None = None) -> Entry:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
+from cdp_runtime.redirects import walk
+
 from cdp_identity.domain.entities import Away, Entity, Link
 from cdp_identity.domain.rules import Kind
 
@@ -41,16 +43,9 @@ class Ways:
         return cls(into, {entity.id: entity.parted for entity in every if entity.parted})
 
     def lead(self, entity: UUID, pseudonym: str) -> UUID:
-        """Whose an identifier is that points to an entity. Redirects lead to somebody older: there is an end."""
-        epoch = 0
-        while True:
-            away = self.parted.get(entity, NOBODY).get(pseudonym)
-            if away and away.epoch > epoch:
-                epoch, entity = away
-            elif entity in self.into:
-                entity = self.into[entity]
-            else:
-                return entity
+        """Whose an identifier is that points to an entity."""
+        *_, owner = walk(entity, self.into.get, lambda each: self.parted.get(each, NOBODY).get(pseudonym))
+        return owner
 
 
 NOBODY: Final[Mapping[str, Away]] = {}

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 from uuid import UUID
 
 from cdp_runtime.failures import is_away
+from cdp_runtime.redirects import chain_of
 from fastapi import Depends, FastAPI, Header, Query, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
@@ -24,7 +25,6 @@ from cdp_profiles.api.readers import Reader, Readers, record_access
 from cdp_profiles.api.views import ProfileView, view_of
 from cdp_profiles.domain.events import identifier
 from cdp_profiles.domain.profile import Profile, record_id
-from cdp_profiles.domain.updating import chain_of
 from cdp_profiles.store import ProfileStore
 
 PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
@@ -84,7 +84,7 @@ class Desk:
 
     async def _read(self, reader: Reader, profile_id: UUID) -> Profile:
         people = await self.profiles.load([record_id(reader.tenant, profile_id)])
-        *_, profile = chain_of(people, reader.tenant, profile_id)
+        *_, profile = chain_of(people, record_id(reader.tenant, profile_id))
         if not profile.revision:
             raise not_found()
         return profile

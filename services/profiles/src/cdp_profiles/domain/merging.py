@@ -17,13 +17,14 @@ from datetime import datetime
 
 from cdp_contracts.identities_v1 import IdentitiesMerged
 from cdp_runtime.recent import Recent
+from cdp_runtime.redirects import chain_of
 
 from cdp_profiles.domain.facts import merge_told
 from cdp_profiles.domain.moving import drop_taken, memory_of, without_doubles
 from cdp_profiles.domain.parting import gone
 from cdp_profiles.domain.parts import union
 from cdp_profiles.domain.profile import Outcome, Profile, record_id
-from cdp_profiles.domain.updating import Applied, People, Refused, chain_of
+from cdp_profiles.domain.updating import Applied, People, Refused
 
 
 def both(merge: IdentitiesMerged) -> tuple[str, str]:
@@ -34,7 +35,7 @@ def both(merge: IdentitiesMerged) -> tuple[str, str]:
 def freeze(people: People, merges: Iterable[IdentitiesMerged]) -> None:
     """Make each absorbed record a redirect, even where there was none, unless it is one."""
     for merge in merges:
-        *_, survivor = chain_of(people, merge.tenant, merge.profile_id)
+        *_, survivor = chain_of(people, record_id(merge.tenant, merge.profile_id))
         absorbed = people[record_id(merge.tenant, merge.absorbed)]
         if absorbed.into is None and absorbed is not survivor:
             absorbed.into = survivor.profile_id
@@ -43,7 +44,7 @@ def freeze(people: People, merges: Iterable[IdentitiesMerged]) -> None:
 
 def absorb(people: People, merge: IdentitiesMerged, now: datetime) -> Applied | Refused:
     """Union a frozen record with the live record that it leads to, unless that has it."""
-    chain = list(chain_of(people, merge.tenant, merge.absorbed))
+    chain = list(chain_of(people, record_id(merge.tenant, merge.absorbed)))
     absorbed, survivor = chain[0], chain[-1]
     if absorbed is survivor:
         return Refused("merge-into-itself")
@@ -60,7 +61,7 @@ def absorb(people: People, merge: IdentitiesMerged, now: datetime) -> Applied | 
 def release(people: People, merges: Iterable[IdentitiesMerged]) -> None:
     """Let each redirect go of what the survivor holds by now."""
     for merge in merges:
-        absorbed, *holders = chain_of(people, merge.tenant, merge.absorbed)
+        absorbed, *holders = chain_of(people, record_id(merge.tenant, merge.absorbed))
         if is_held(absorbed, holders) and (absorbed.parts or len(absorbed.recent)):
             absorbed.replace_parts({})
             absorbed.leave(set())

@@ -18,11 +18,12 @@ from datetime import datetime
 
 from cdp_contracts.identities_v1 import IdentitiesUnmerged
 from cdp_contracts.profiles_v1 import ProfileUpdated
+from cdp_runtime.redirects import chain_of
 
 from cdp_profiles.domain.facts import Regrouped, parted_told, unmerge_told
 from cdp_profiles.domain.moving import drop_taken, memory_of, without_doubles
 from cdp_profiles.domain.profile import Away, Outcome, Profile, record_id
-from cdp_profiles.domain.updating import People, chain_of
+from cdp_profiles.domain.updating import People
 
 
 def all_of(unmerge: IdentitiesUnmerged) -> Iterator[str]:
@@ -34,7 +35,7 @@ def all_of(unmerge: IdentitiesUnmerged) -> Iterator[str]:
 def note(people: People, unmerges: Iterable[IdentitiesUnmerged], now: datetime) -> None:
     """Let each live record know whose the identifiers are, and remember what that changed on it."""
     for unmerge in unmerges:
-        chain = list(chain_of(people, unmerge.tenant, unmerge.profile_id))
+        chain = list(chain_of(people, record_id(unmerge.tenant, unmerge.profile_id)))
         if any(record.seen(unmerge.id) for record in chain):
             continue
         kept, before = chain[-1], chain[-1].joined.traits
@@ -52,13 +53,13 @@ def gone(people: People, record: Profile) -> set[str]:
 
 def taker_of(people: People, record: Profile, identifier: str) -> Profile:
     """The live record that an identifier of this one is of now; itself if it came back."""
-    *_, taker = chain_of(people, record.tenant, record.profile_id, identifier)
+    *_, taker = chain_of(people, record.id, identifier)
     return taker
 
 
 def kept_told(people: People, unmerge: IdentitiesUnmerged) -> ProfileUpdated:
     """What an unmerge brought about on the profile that keeps its id."""
-    chain = list(chain_of(people, unmerge.tenant, unmerge.profile_id))
+    chain = list(chain_of(people, record_id(unmerge.tenant, unmerge.profile_id)))
     record = next(record for record in chain if record.seen(unmerge.id))
     return unmerge_told(unmerge, record, Outcome.parse(record.outcome(unmerge.id)), chain[-1])
 
@@ -68,7 +69,7 @@ def hand_over(people: People, cause: Regrouped) -> Iterator[ProfileUpdated]:
 
     Told again, it has the same id, and says what they are by then.
     """
-    *_, record = chain_of(people, cause.tenant, cause.profile_id)
+    *_, record = chain_of(people, record_id(cause.tenant, cause.profile_id))
     takers: dict[str, set[str]] = defaultdict(set)
     for identifier in record.parted:
         takers[taker_of(people, record, identifier).id].add(identifier)
@@ -92,6 +93,6 @@ def _take(taker: Profile, record: Profile, identifiers: set[str]) -> None:
 def let_go(people: People, causes: Iterable[Regrouped]) -> None:
     """Let each live record drop what those have by now who took it."""
     for cause in causes:
-        *_, record = chain_of(people, cause.tenant, cause.profile_id)
+        *_, record = chain_of(people, record_id(cause.tenant, cause.profile_id))
         for taker in {taker_of(people, record, identifier) for identifier in record.leaving} - {record}:
             drop_taken(record, taker)

@@ -109,6 +109,11 @@ class Profile(Record):
         away = {record_id(self.tenant, away.profile_id) for away in self.parted.values()}
         return away | {self.target} if self.target else away
 
+    def away(self, identifier: str) -> tuple[int, str] | None:
+        """Where an identifier was last parted to, and with which version that began."""
+        away = self.parted.get(identifier)
+        return (away.version, record_id(self.tenant, away.profile_id)) if away else None
+
     def note(self, identifiers: Iterable[str], away: Away) -> None:
         """Note whose these identifiers are, unless something newer is known."""
         for identifier in identifiers:

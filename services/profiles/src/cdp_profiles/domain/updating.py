@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
-from uuid import UUID
 
 from cdp_contracts.events_v1 import EventResolved
 from cdp_contracts.profiles_v1 import ProfileUpdated
+from cdp_runtime.redirects import chain_of
 
 from cdp_profiles.domain.events import part_of
 from cdp_profiles.domain.facts import event_told
@@ -33,38 +33,9 @@ class Refused:
     reason: str
 
 
-class RedirectsInACircle(Exception):  # noqa: N818
-    """Two records lead to each other: survivors were not chosen by age."""
-
-
-def chain_of(
-    people: People, tenant: str, profile_id: UUID | str, identifier: str | None = None
-) -> Iterator[Profile]:
-    """The records from the one addressed to the one that is alive, along the redirects.
-
-    What an identifier attributes also goes where that was parted to; only ever to where it was parted later, for
-    what was parted may have come back by a merge.
-    """
-    walked: set[str] = set()
-    version = 0
-    following: str | None = record_id(tenant, profile_id)
-    while following:
-        if following in walked:
-            raise RedirectsInACircle
-        walked.add(following)
-        record = people[following]
-        yield record
-        away = record.parted.get(identifier) if identifier else None
-        if away and away.version > version:
-            version, walked = away.version, set()
-            following = record_id(tenant, away.profile_id)
-        else:
-            following = record.target
-
-
 def update(people: People, event: EventResolved, limits: Limits, now: datetime) -> Applied | Refused:
     """Apply an event to the live record of its person, unless a record on the way there has seen it."""
-    chain = list(chain_of(people, event.tenant, event.profile_id, event.part))
+    chain = list(chain_of(people, record_id(event.tenant, event.profile_id), event.part))
     for record in chain:
         if record.seen(event.id):
             return Applied(event_told(event, record, Outcome.parse(record.outcome(event.id))))

@@ -12,6 +12,7 @@ from cdp_runtime.access import Tokens
 from cdp_runtime.clock import Clock
 from cdp_runtime.failures import is_away
 from cdp_runtime.rates import Rates
+from cdp_runtime.redirects import chain_of
 from fastapi import Depends, FastAPI, Query
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
@@ -37,7 +38,6 @@ from cdp_segments.api.views import (
 from cdp_segments.catalogs import Catalogs
 from cdp_segments.domain.catalog import Segment
 from cdp_segments.domain.explaining import Explanation, explain
-from cdp_segments.domain.moving import chain_of
 from cdp_segments.domain.person import Person, person_id
 from cdp_segments.domain.telling import milliseconds_of
 from cdp_segments.store import PersonStore
@@ -115,7 +115,7 @@ class Desk:
 
     async def _person(self, tenant: str, profile_id: UUID) -> Person:
         people = await self._available(self.people.load([person_id(tenant, profile_id)]))
-        *_, person = chain_of(people, tenant, profile_id)
+        *_, person = chain_of(people, person_id(tenant, profile_id))
         if not person.rev:
             raise NoSuchProfile
         return person

@@ -11,12 +11,13 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from cdp_contracts.profiles_v1 import ProfileUpdated
+from cdp_runtime.redirects import chain_of
 
 from cdp_segments.domain.catalog import Catalog, Segment
 from cdp_segments.domain.flipping import Changes, end_all, evaluate, take_over_definitions
 from cdp_segments.domain.intake import take_event, take_traits, wait_with
 from cdp_segments.domain.marks import Mark
-from cdp_segments.domain.moving import People, chain_of, formerly, giver_on, hand_over, leave, within_reach
+from cdp_segments.domain.moving import People, formerly, giver_on, hand_over, leave, within_reach
 from cdp_segments.domain.person import Away, Person, person_id
 from cdp_segments.domain.telling import (
     Delivery,
@@ -42,7 +43,7 @@ def react(people: People, update: ProfileUpdated, delivery: Delivery, catalog: C
     """What an update of a profile brings about; the same again if it is delivered again."""
     if update.absorbed is not None or update.partings:
         return _regroup(people, update, delivery, catalog)
-    chain = list(chain_of(people, update.tenant, update.profile_id, update.part))
+    chain = list(chain_of(people, person_id(update.tenant, update.profile_id), update.part))
     person = chain[-1]
     told = ((record, told_before(record, update.id)) for record in (*chain, *formerly(people, chain)))
     taker, messages = next(((record, said) for record, said in told if said), (person, ()))
@@ -71,7 +72,7 @@ def _learn(
     """
     if not update.traits:
         return ()
-    *before, addressed = chain_of(people, update.tenant, update.profile_id)
+    *before, addressed = chain_of(people, person_id(update.tenant, update.profile_id))
     for record in (addressed, *before):
         if messages := told_before(record, update.id, TRAITS_ALONE):
             return messages
@@ -88,7 +89,7 @@ def _regroup(people: People, update: ProfileUpdated, delivery: Delivery, catalog
     """Who is one person changed: shares go to whom they are of now, and who has others than before is judged."""
     if update.absorbed is not None:
         _close(people, update, people[person_id(update.tenant, update.absorbed)], delivery)
-    chain = list(chain_of(people, update.tenant, update.absorbed or update.profile_id))
+    chain = list(chain_of(people, person_id(update.tenant, update.absorbed or update.profile_id)))
     person = chain[-1]
     person.note(_partings(chain, update))
     leave(people, person, catalog)
@@ -105,7 +106,7 @@ def _regroup(people: People, update: ProfileUpdated, delivery: Delivery, catalog
 
 def _close(people: People, update: ProfileUpdated, absorbed: Person, delivery: Delivery) -> None:
     """Make the absorbed record a redirect and end its memberships, unless it is one."""
-    *_, survivor = chain_of(people, update.tenant, update.profile_id)
+    *_, survivor = chain_of(people, person_id(update.tenant, update.profile_id))
     if absorbed.into is None and absorbed is not survivor:
         absorbed.into = survivor.profile_id
         absorbed.next_deadline = None

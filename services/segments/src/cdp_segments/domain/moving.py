@@ -13,9 +13,10 @@ the events in it, merges and partings commute with events and with each other.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TypeAlias
-from uuid import UUID
+
+from cdp_runtime.redirects import chain_of
 
 from cdp_segments.domain.catalog import Catalog
 from cdp_segments.domain.joining import add, keep, part_of, take
@@ -24,36 +25,9 @@ from cdp_segments.domain.person import Person, person_id
 People: TypeAlias = Mapping[str, Person]
 
 
-class RedirectsInACircle(Exception):  # noqa: N818
-    """Two records lead to each other: survivors were not chosen by age."""
-
-
-def chain_of(people: People, tenant: str, profile_id: UUID | str, part: str | None = None) -> Iterator[Person]:
-    """The records from the one addressed to the one that is alive, along the redirects.
-
-    What an identifier attributes also goes where that was parted to; only ever to where it was parted later, for
-    what was parted may have come back by a merge.
-    """
-    walked: set[str] = set()
-    version = 0
-    following: str | None = person_id(tenant, profile_id)
-    while following:
-        if following in walked:
-            raise RedirectsInACircle
-        walked.add(following)
-        record = people[following]
-        yield record
-        away = record.parted.get(part) if part else None
-        if away and away.version > version:
-            version, walked = away.version, set()
-            following = person_id(tenant, away.profile_id)
-        else:
-            following = record.target
-
-
 def owner_of(people: People, person: Person, part: str) -> Person:
     """The live record that an identifier of this one is of now; itself unless it was parted and stayed away."""
-    *_, owner = chain_of(people, person.tenant, person.profile_id, part)
+    *_, owner = chain_of(people, person.id, part)
     return owner
 
 

@@ -133,6 +133,11 @@ class Person(Record):
         away = {*(away.profile_id for away in self.parted.values()), *self.former}
         return {person_id(self.tenant, profile_id) for profile_id in (away | {self.into} if self.into else away)}
 
+    def away(self, identifier: str) -> tuple[int, str] | None:
+        """Where an identifier was last parted to, and with which version that began."""
+        away = self.parted.get(identifier)
+        return (away.version, person_id(self.tenant, away.profile_id)) if away else None
+
     def trait(self, path: str) -> JsonValue:
         """The value of a trait; None if it is missing."""
         return self.facts.get(path, UNKNOWN).value
