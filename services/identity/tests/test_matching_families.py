@@ -46,6 +46,12 @@ def test_two_common_names_are_no_typing_error() -> None:
     assert bands({**ADA, "first_name": "Daniel"}, {**ADA, "first_name": "Danjel"}) == ["auto"]
 
 
+@pytest.mark.parametrize("other", ["Zoe", "Marlea"])
+def test_a_few_edits_of_a_given_name_are_asked_about_and_never_taken_for_the_same(other: str) -> None:
+    one = {"Zoe": "Soe", "Marlea": "Malrlee"}[other]
+    assert bands({**ADA, "first_name": one}, {**ADA, "first_name": other}) == ["review"]
+
+
 def test_twins_are_not_even_asked_about() -> None:
     assert bands(ADA, {**ADA, "first_name": "Emma"}) == ["none"]
 

@@ -18,6 +18,8 @@ from cdp_identity.matching.record import MatchRecord
 Changes: TypeAlias = dict[str, list[tuple[UUID, dict[str, int]]]]
 
 SHARDS: Final = "0123456789abcdef"
+COUNTED: Final = ("people", "again", "same", "others")
+"""What is counted of a population, as `Frequencies` calls it."""
 
 
 class Books:
@@ -77,9 +79,8 @@ class Books:
         met = Frequencies()
         for shard in shards:
             numbers = counters[shard].numbers
-            met.people += numbers.get("people", 0)
-            met.same += numbers.get("same", 0)
-            met.others += numbers.get("others", 0)
+            for name in COUNTED:
+                setattr(met, name, getattr(met, name) + numbers.get(name, 0))
         for key, term in terms.items():
             met.counts[term] = counters[key].numbers.get("people", 0)
         return met

@@ -20,7 +20,7 @@ from cdp_runtime.pseudonyms import Pseudonymizer
 from cdp_runtime.redirects import chain_of
 from pydantic import JsonValue
 
-from cdp_identity.matcher.books import Books, Changes, shard_of
+from cdp_identity.matcher.books import COUNTED, Books, Changes, shard_of
 from cdp_identity.matcher.entries import Block, Entry, Told
 from cdp_identity.matcher.pairs import Pair, ends_of, pair_of
 from cdp_identity.matcher.regrouping import Regrouper, readdressed
@@ -138,7 +138,8 @@ class Matcher:
         view.looking = entry
         before = met.same, met.others
         best: dict[str, dict[str, Any]] = {}
-        for match in MatchIndex(view).matches(record, list(keys_of(record))):
+        matches = MatchIndex(view).matches(record, list(keys_of(record)))
+        for match in matches:
             said = proposal_of(match, self._rules)
             if said["other"] != said["profile"]:
                 best.setdefault(pair_of(one.event.tenant, said), said)
@@ -146,9 +147,10 @@ class Matcher:
         terms = {self._books.hash(one.event.tenant, *term) for term in terms_of(record)} - entry.terms
         twins = [view.entries[f"{one.event.tenant}/{m['other']}"] for m in best.values() if m["band"] == "auto"]
         shared = {term for twin in twins for term in twin.terms & terms}
+        new, again = entry.counted is None, bool(matches) and met.is_again(matches[0].score)
         outcome = {
             "found": [said for key, said in best.items() if pairs[key].is_news(said["band"])],
-            "terms": sorted(terms - shared), "people": int(entry.counted is None and not twins),
+            "terms": sorted(terms - shared), "people": int(new and not twins), "again": int(new and again),
             "same": met.same - before[0], "others": met.others - before[1],
         }  # fmt: skip
         entry.terms |= terms
@@ -176,7 +178,7 @@ class Matcher:
         ends = [end for one in news for end in one.ends]
         people = await with_survivors(self._store.entries, ends) if ends else {}
         for one in news:
-            numbers = {name: one.outcome.get(name, 0) for name in ("people", "same", "others")}
+            numbers = {name: one.outcome.get(name, 0) for name in COUNTED}
             if any(numbers.values()):
                 changes.setdefault(shard_of(one.entry), []).append((one.event.id, numbers))
             for term in one.outcome.get("terms", ()):

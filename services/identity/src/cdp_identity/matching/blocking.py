@@ -8,6 +8,7 @@ from typing import Final
 from cdp_identity.matching.names import sound
 from cdp_identity.matching.places import name_of_street
 from cdp_identity.matching.record import MatchRecord
+from cdp_identity.matching.sketch import sketch_of
 
 CAP: Final = 150  # members of a key; one that has more says nothing and is dropped
 _PREFIX: Final = 4
@@ -23,6 +24,11 @@ def keys_of(record: MatchRecord) -> Iterator[str]:
 def _codes(record: MatchRecord) -> Iterator[str]:
     if record.national_id:
         yield f"id:{record.national_id}"
+        half = (len(record.national_id) + 1) // 2
+        if half >= _PREFIX:  # one digit may be wrong
+            yield from (
+                f"half:{part}" for part in (record.national_id[:half] + "+", "+" + record.national_id[-half:])
+            )
     for email in record.emails:
         yield f"email:{email.canonical}"
         if len(email.local) > _PREFIX:
@@ -56,6 +62,8 @@ def _names(record: MatchRecord) -> Iterator[str]:
 
 def _places(record: MatchRecord) -> Iterator[str]:
     place = record.place
+    address = (*map(name_of_street, place.lines), place.locality.replace(" ", ""), place.postcode)
+    yield from (f"near:{key}" for key in sketch_of(filter(None, address)))
     for line in place.lines:
         street = name_of_street(line)[:_PREFIX]
         if place.number:

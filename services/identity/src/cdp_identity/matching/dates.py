@@ -8,6 +8,7 @@ from typing import Final
 _ISO: Final = re.compile(r"(\d{4})[-/.](\d{1,2})(?:[-/.](\d{1,2}))?(?:[T ].*)?")
 _SHORT: Final = re.compile(r"(\d{1,2})[-/. ](\d{1,2})[-/. ](\d{4})")
 _MONTH_FIRST: Final = frozenset({"US", "PH", "FM", "MH", "PW"})
+_PARTS: Final = (slice(4), slice(4, 6), slice(6, 8))
 # What systems store when nobody answered.
 _DEFAULTS: Final = frozenset({"19000101", "19010101", "19700101", "18000101", "99991231", "11111111"})
 
@@ -27,6 +28,11 @@ def birth_of(text: str = "", year: str = "", month: str = "", day: str = "", reg
 def same_but_swapped(one: str, other: str) -> bool:
     """Whether one has day and month the other way round."""
     return one[:4] == other[:4] and one[4:6] == other[6:] and one[6:] == other[4:6]
+
+
+def parts_in_common(one: str, other: str) -> int:
+    """How many of year, month and day are the same."""
+    return sum(one[part] == other[part] for part in _PARTS)
 
 
 def _parts(year: str, month: str, day: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 
 from cdp_identity.matching.blocking import keys_of
@@ -41,12 +41,20 @@ class MatchIndex:
                 other = self.store.person(match.other)
                 counted |= {t for key in self.store.members(other) for t in self._terms(key) if key != record.id}
                 person, new_person = self.store.join(other, person), False
+        if matches and known is None:
+            self.frequencies.again += self.frequencies.is_again(matches[0].score)
         self.frequencies.add([t for t in terms_of(record) if t not in counted], new_person=new_person)
         return matches
 
     def matches(self, record: MatchRecord, keys: Collection[str]) -> list[Judgement]:
-        """The records of other persons that may be of the same person, likeliest first; nothing is kept."""
-        return self._held(record, self._compared(record, self.store.sharing(keys)))
+        """The records of other persons that may be of the same person, likeliest first; nothing is kept.
+
+        Who shares a key is compared as a person: with all records, and all of them match if one does.
+        """
+        people = dict.fromkeys(self.store.person(key) for key in self.store.sharing(keys) if key != record.id)
+        found = [self._compared(record, person) for person in people]
+        found.sort(key=lambda matches: [(-match.score, match.other) for match in matches[:1]])
+        return self._held(record, [match for matches in found for match in matches])
 
     def explain(self, one: str, other: str) -> Judgement:
         """What two records that are kept say about each other, vetoes included; KeyError for an unknown one."""
@@ -59,17 +67,20 @@ class MatchIndex:
         record = self.store.get(key)
         return terms_of(record) if record else iter(())
 
-    def _compared(self, record: MatchRecord, keys: Iterable[str]) -> list[Judgement]:
+    def _compared(self, record: MatchRecord, person: str) -> list[Judgement]:
+        """What is thought of a person's records, likeliest first; nothing if it is nobody, or the record's own."""
         found: list[Judgement] = []
-        for key in keys:
+        for key in self.store.members(person):
             other = self.store.get(key)
             if other is not None and key != record.id:
                 judgement = judge(record, other, self.frequencies)
                 if judgement.at_home:
                     self.frequencies.meet_at_home(personal(judgement.fields), any_agrees(judgement.fields))
-                if judgement.band != "none":
-                    found.append(judgement)
-        return sorted(found, key=lambda match: (-match.score, match.other))
+                found.append(judgement)
+        found.sort(key=lambda match: (match.forbidden, -match.score, match.other))
+        if person == self.store.person(record.id) or not found or found[0].band == "none":
+            return []
+        return [replace(match, band=found[0].band, held=found[0].held) for match in found if not match.forbidden]
 
     def _held(self, record: MatchRecord, matches: list[Judgement]) -> list[Judgement]:
         """Look at whole persons: what contradicts one of a person's records is not joined to it unasked.

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import exp, log, log1p
+from math import exp, log1p
 from typing import Literal, TypeAlias
 
-from cdp_identity.matching.compare import AT_HOME, Evidence, evidence
+from cdp_identity.matching.compare import AT_HOME, evidence
+from cdp_identity.matching.evidence import Evidence
 from cdp_identity.matching.frequencies import Frequencies
 from cdp_identity.matching.record import MatchRecord
 from cdp_identity.matching.vetoes import forbid, vetoes
-from cdp_identity.matching.weights import AUTO, REVIEW
+from cdp_identity.matching.weights import AUTO, CONTRADICTED, REVIEW
 
 Band: TypeAlias = Literal["auto", "review", "none"]
 
@@ -26,6 +27,7 @@ class Judgement:
     fields: tuple[Evidence, ...]
     vetoes: tuple[str, ...] = ()
     held: str = ""
+    forbidden: bool = False
 
     @property
     def at_home(self) -> bool:
@@ -37,19 +39,19 @@ def judge(one: MatchRecord, other: MatchRecord, met: Frequencies) -> Judgement:
     """Compare two records by themselves. Vetoes come first; the same two give the same answer in either order."""
     found = tuple(vetoes(one, other))
     if forbid(one, other, found):
-        return Judgement(one.id, other.id, 0.0, "none", tuple(evidence(one, other, met)), found)
+        return Judgement(one.id, other.id, 0.0, "none", tuple(evidence(one, other, met)), found, forbidden=True)
     fields = tuple(evidence(one, other, met))
-    score = log_odds(fields, met.population, met.one_of_a_house)
-    if score < REVIEW:
+    score = log_odds(fields, met.anybody, met.one_of_a_house)
+    if score < (CONTRADICTED if found else REVIEW):
         return Judgement(one.id, other.id, score, "none", fields, found)
-    unasked = log_odds(fields, met.population, min(0.0, met.one_of_a_house))
+    unasked = log_odds(fields, met.anybody, min(0.0, met.one_of_a_house))
     held = why_held(unasked, found, fields)
     return Judgement(one.id, other.id, score, "review" if held else "auto", fields, found, held)
 
 
-def log_odds(fields: tuple[Evidence, ...], population: int, at_home: float) -> float:
+def log_odds(fields: tuple[Evidence, ...], anybody: float, at_home: float) -> float:
     """That both are one person: the sums against strangers and against a family, joined."""
-    stranger = sum(field.stranger for field in fields) - log(population)
+    stranger = sum(field.stranger for field in fields) + anybody
     family = personal(fields) + at_home
     low, high = sorted((stranger, family))
     return low - log1p(exp(low - high))

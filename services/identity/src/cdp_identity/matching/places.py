@@ -69,6 +69,8 @@ def place_of(
             house = words.pop(spot)
         if words:
             kept.append(" ".join(words))
+    if locality.strip().isdigit() and not any(letter.isdigit() for letter in postcode):
+        locality, postcode = postcode, locality  # each in the other's field
     area = match[1] if (match := _ZIP.fullmatch(postcode)) else postcode
     return Place(house, flat, tuple(kept), folded(locality), compact(area), folded(region))
 

@@ -7,12 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cdp_identity.matching.compare import (
-    birth_level,
-    given_level,
-    is_moved,
-    middle_level,
-)
+from cdp_identity.matching.compare import birth_level
+from cdp_identity.matching.compare_names import given_level, is_moved, middle_level
 from cdp_identity.matching.names import Name, are_nicknames
 from cdp_identity.matching.record import MatchRecord
 
@@ -23,7 +19,7 @@ def vetoes(one: MatchRecord, other: MatchRecord) -> Iterator[str]:
     """The fields in which two records contradict each other."""
     if one.user_ids and other.user_ids and one.user_ids.isdisjoint(other.user_ids):
         yield USER_ID
-    if given_level(one.name, other.name) == "other" and not _called_otherwise(one.name, other.name):
+    if given_level(one.name, other.name) in {"other", "few edits"} and not _called_otherwise(one.name, other.name):
         yield "given"
     if birth_level(one.birth, other.birth) == "other":
         yield "birth"

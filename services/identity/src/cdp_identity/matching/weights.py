@@ -42,37 +42,44 @@ class Prior:
 
 
 GIVEN: Final = {
-    "exact": Level("exact", 0.84, 0.006, 0.015, agrees=True),
+    "exact": Level("exact", 0.71, 0.006, 0.015, agrees=True),
     "nickname": Level("nickname", 0.05, 0.004, 0.006, agrees=True),
-    "typo": Level("typo", 0.06, 0.004, 0.012, agrees=True),  # Jaro-Winkler >= .92
-    "two names": Level(
-        "two names", 0.012, 0.012, 0.03
-    ),  # as close as a typo, and each a name: Daniel and Danielle
-    "close": Level("close", 0.025, 0.010, 0.020),  # >= .85
+    "typo": Level("typo", 0.18, 0.004, 0.036, agrees=True),  # Jaro-Winkler >= .92
+    "two names": Level("two names", 0.18, 0.18, 0.18),  # as close as a typo, but each is met too often for one
+    "close": Level("close", 0.03, 0.010, 0.024),  # >= .85
+    "few edits": Level("few edits", 0.03, 0.010, 0.05),  # one in a short name, two in a long one
     "initial": Level("initial", 0.05, 0.05, 0.04),
     "other": Level("other", 0.008, 0.93, 0.93),
 }
 FAMILY: Final = {
-    "exact": Level("exact", 0.86, 0.002, 0.86, agrees=True),
-    "typo": Level("typo", 0.06, 0.002, 0.06, agrees=True),
+    "exact": Level("exact", 0.69, 0.002, 0.69, agrees=True),
+    "typo": Level("typo", 0.20, 0.002, 0.20, agrees=True),
     "part": Level("part", 0.03, 0.002, 0.04, agrees=True),  # one of a double name
     "close": Level("close", 0.03, 0.010, 0.03),
-    "other": Level("other", 0.04, 0.98, 0.15),
+    "few edits": Level("few edits", 0.03, 0.010, 0.03),
+    "other": Level("other", 0.05, 0.98, 0.15),
 }
-SWAPPED: Final = Level("given and family name swapped", 0.02, 0.00004, 0.0005, agrees=True)
-MOVED: Final = Level("one name in the other's place", 0.006, 0.0004, 0.01)
+SWAPPED: Final = Level("given and family name swapped", 0.03, 0.00004, 0.0005, agrees=True)
+MOVED: Final = Level("one name in the other's place", 0.008, 0.0004, 0.01)
+ONE_OF: Final = {
+    "typo": 0.005,
+    "close": 0.001,
+    "few edits": 0.0005,
+}  # the probability of one misspelling among all that are as close
 MIDDLE: Final = {
     "exact": Level("exact", 0.80, 0.03, 0.05),
     "initial": Level("initial", 0.15, 0.09, 0.09),
     "other": Level("other", 0.01, 0.88, 0.86),
 }
 SUFFIX: Final = {"same": Level("same", 0.98, 0.6, 0.5), "other": Level("other", 0.02, 0.4, 0.9)}
+# u and f of dates were counted out on a calendar: 80 years, any day alike.
 BIRTH: Final = {
-    "exact": Level("exact", 0.88, 0.00005, 0.008, agrees=True),
-    "one edit": Level("one edit", 0.06, 0.0015, 0.010, agrees=True),
-    "two edits": Level("two edits", 0.03, 0.02, 0.04),
+    "exact": Level("exact", 0.74, 0.00005, 0.008, agrees=True),
+    "one edit": Level("one edit", 0.18, 0.0011, 0.010, agrees=True),
+    "one part": Level("one part", 0.03, 0.003, 0.010),  # another day, month or year, the others the same
+    "two edits": Level("two edits", 0.01, 0.009, 0.020),
     "year": Level("year", 0.95, 0.016, 0.03),
-    "other": Level("other", 0.01, 0.975, 0.94),
+    "other": Level("other", 0.02, 0.987, 0.95),
 }
 NATIONAL_ID: Final = {
     "exact": Level("exact", 0.90, 0.00001, 0.002, agrees=True),
@@ -114,7 +121,8 @@ ADDRESS_CEILING: Final = 16.0
 PRIORS: Final = {
     "given": Prior(1 / 150),
     "family": Prior(1 / 700),
-    "birth": Prior(1 / 20_000),
+    "middle": Prior(1 / 30),
+    "birth": Prior(1 / 29_000, worth=5_000.0),
     "street": Prior(1 / 1_000),
     "locality": Prior(1 / 300),
     "postcode": Prior(1 / 500),
@@ -128,11 +136,16 @@ PRIORS: Final = {
 RAREST: Final = 0.00002  # nothing is taken for rarer: what is met once may be a typing error
 
 LEAST_PEOPLE: Final = 2_000  # of whom at least the population is believed to consist
+KNOWN: Final = 1 / 3  # of new records, those of somebody known: believed before any was counted
+WORTH_KNOWN: Final = 30.0  # records that this belief is worth
 CLEAR: Final = 3.0  # log-odds from which two records of a house count as of one person, or of two
 WORTH_AT_HOME: Final = 0.5  # pairs of each kind believed to have been met (Jeffreys' prior)
 MOST_AT_HOME: Final = 6.0
 
-OWN_RIGHT: Final = 5  # people who bear a given name, from which it is not taken for a typing error
+UNHEARD: Final = (
+    0.02  # how much rarer a spelling is believed to be that was not met yet, and is in no list of names
+)
 
-REVIEW: Final = 0.0  # log-odds from which a person is asked
-AUTO: Final = 5.0  # log-odds from which nobody is
+REVIEW: Final = -1.0  # log-odds from which a person is asked; errors come alone, and so the odds are better
+CONTRADICTED: Final = 0.0  # log-odds from which a person is asked about two who contradict each other
+AUTO: Final = 6.0  # log-odds from which nobody is
