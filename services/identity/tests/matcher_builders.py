@@ -38,13 +38,16 @@ def identified(
     user_id: str | None = None,
     purposes: tuple[str, ...] = ("analytics", "personalization"),
     part: str = "",
+    fingerprint: str = "",
 ) -> EventResolved:
     """The n-th event: somebody says who they are."""
     at = START + timedelta(seconds=number)
+    context: dict[str, Any] = {"device": {"fingerprint": fingerprint}} if fingerprint else {}
     return EventResolved(
         tenant=tenant, id=uuid5(NAMESPACE, f"{tenant}-{number}"), message_id=f"message-{number}", occurred_at=at,
         received_at=at, subject=PSEUDONYMS.of(tenant, "anonymous_id", who), source="web",
-        event=Event(type="identify", name="identify", anonymous_id=who, user_id=user_id, traits=traits),
+        event=Event(type="identify", name="identify", anonymous_id=who, user_id=user_id, traits=traits,
+                    context=context),
         decision=Decision(purposes=purposes, jurisdiction="EU", policy="main", policy_version=1),
         profile_id=profile(who), part=PSEUDONYMS.of(tenant, "anonymous_id", part or who),
     )  # fmt: skip

@@ -16,7 +16,7 @@ from pydantic import JsonValue
 from cdp_identity.matcher.entries import Told
 from cdp_identity.matcher.pairs import MATCHER
 from cdp_identity.matching.judge import Judgement
-from cdp_identity.matching.record import texts_by_kind
+from cdp_identity.matching.record import FINGERPRINT, texts_by_kind
 
 ALWAYS_ASKED: Final = "nothing is decided unasked here"
 DIGITS: Final = 3  # of a score: what is told twice must be told in the same words
@@ -50,6 +50,9 @@ def told_by(event: EventResolved, rules: Rules, pseudonyms: Pseudonymizer) -> To
     fields = texts_by_kind(event.event.traits)
     if not fields:
         return None
+    device = event.event.context.get("device")
+    if isinstance(device, dict) and isinstance(fingerprint := device.get(FINGERPRINT), str):
+        fields[FINGERPRINT] = [fingerprint]
     user = event.event.user_id
     users = [pseudonyms.of(event.tenant, "user_id", user.strip())] if user else []
     return Told(fields, rules.region(event.source), users, int(event.occurred_at.timestamp() * 1000))

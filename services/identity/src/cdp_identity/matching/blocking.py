@@ -19,6 +19,7 @@ def keys_of(record: MatchRecord) -> Iterator[str]:
     yield from _codes(record)
     yield from _names(record)
     yield from _places(record)
+    yield from (f"device:{fingerprint}" for fingerprint in record.fingerprints)
 
 
 def _codes(record: MatchRecord) -> Iterator[str]:

@@ -35,6 +35,10 @@ def evidence(one: MatchRecord, other: MatchRecord, met: Frequencies) -> Iterator
     for kind, value in one.other:
         if kind in told:
             yield _other(kind, value, told[kind], met)
+    if same := set(one.fingerprints).intersection(other.fingerprints):
+        level = weights.FINGERPRINT
+        share = min(met.share("fingerprint", fingerprint) for fingerprint in same)
+        yield said("fingerprint", level, min(level.m, max(level.u, share)))
 
 
 def birth_level(one: str, other: str) -> str:

@@ -37,6 +37,7 @@ def terms_of(record: MatchRecord) -> Iterator[Term]:
     yield from ((kind, value) for kind, value in single if value)
     yield from (("email", email.canonical) for email in record.emails)
     yield from (("phone", phone.number) for phone in record.phones)
+    yield from (("fingerprint", fingerprint) for fingerprint in record.fingerprints)
     yield from record.other
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import exp, log1p
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from cdp_identity.matching.compare import AT_HOME, evidence
 from cdp_identity.matching.evidence import Evidence
@@ -14,6 +14,9 @@ from cdp_identity.matching.vetoes import forbid, vetoes
 from cdp_identity.matching.weights import AUTO, CONTRADICTED, REVIEW
 
 Band: TypeAlias = Literal["auto", "review", "none"]
+
+WEAK: Final = frozenset({"fingerprint"})
+"""Says something only beside a field that agrees, and never that nobody has to be asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +44,12 @@ def judge(one: MatchRecord, other: MatchRecord, met: Frequencies) -> Judgement:
     if forbid(one, other, found):
         return Judgement(one.id, other.id, 0.0, "none", tuple(evidence(one, other, met)), found, forbidden=True)
     fields = tuple(evidence(one, other, met))
+    strong = tuple(field for field in fields if field.field not in WEAK)
+    fields = fields if any(field.agrees for field in strong) else strong
     score = log_odds(fields, met.anybody, met.one_of_a_house)
     if score < (CONTRADICTED if found else REVIEW):
         return Judgement(one.id, other.id, score, "none", fields, found)
-    unasked = log_odds(fields, met.anybody, min(0.0, met.one_of_a_house))
+    unasked = log_odds(strong, met.anybody, min(0.0, met.one_of_a_house))
     held = why_held(unasked, found, fields)
     return Judgement(one.id, other.id, score, "review" if held else "auto", fields, found, held)
 

@@ -41,6 +41,7 @@ _FIELDS: Final[dict[str, tuple[str, ...]]] = {
     "occupation": ("occupation", "jobtitle", "profession"),
 }  # fmt: skip
 _KIND: Final = {alias: kind for kind, aliases in _FIELDS.items() for alias in aliases}
+FINGERPRINT: Final = "fingerprint"  # of the device, by the collector's keyed hash; no trait has this meaning
 _OTHER: Final = ("birth_place", "employer", "occupation")
 _PUNCTUATION: Final = re.compile(r"[^a-z0-9]")
 _LINES: Final = re.compile(r"[,;\n]")
@@ -61,6 +62,7 @@ class MatchRecord:
     sex: str = ""
     other: tuple[tuple[str, str], ...] = ()
     user_ids: frozenset[str] = frozenset()
+    fingerprints: tuple[str, ...] = ()
 
 
 def record_of(
@@ -97,6 +99,7 @@ def record_from(
         sex=folded(one("sex"))[:1],
         other=tuple((kind, value) for kind in _OTHER if (value := folded(one(kind)))),
         user_ids=frozenset(user_ids),
+        fingerprints=tuple(told.get(FINGERPRINT, ())),
     )
 
 

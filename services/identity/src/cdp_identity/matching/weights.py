@@ -99,6 +99,9 @@ PHONE: Final = {
     "other": Level("other", 0.36, 0.999, 0.70),
 }
 SEX: Final = {"same": Level("same", 0.97, 0.5, 0.5), "other": Level("other", 0.03, 0.5, 0.5)}
+FINGERPRINT: Final = Level(
+    "same", 0.35, 0.03, 0.35
+)  # thousands have the same telephone, a family the same computer
 OTHER: Final = {
     "exact": Level("exact", 0.70, 0.02, 0.30),
     "close": Level("close", 0.10, 0.02, 0.10),
@@ -130,6 +133,7 @@ PRIORS: Final = {
     "home": Prior(1 / 10_000),
     "email": Prior(1 / 50_000),
     "phone": Prior(1 / 50_000),
+    "fingerprint": Prior(1 / 500),
     "birth_place": Prior(1 / 100),
     "employer": Prior(1 / 200),
     "occupation": Prior(1 / 100),

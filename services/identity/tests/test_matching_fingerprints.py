@@ -1,0 +1,140 @@
+"""A device's fingerprint is weak evidence: beside other it may get two people asked about, and no more."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Final
+
+import pytest
+from cdp_contracts.topics import EVENTS_RESOLVED, MATCHES_DECIDED, MATCHES_PROPOSED
+from cdp_identity.domain.identifiers import signs_of
+from cdp_identity.matcher.store import memory_store
+from cdp_identity.matching import MatchIndex, record_of
+from cdp_identity.matching.blocking import CAP, keys_of
+from cdp_identity.matching.frequencies import Frequencies, terms_of
+from cdp_identity.matching.judge import independent, judge
+from cdp_identity.matching.record import MatchRecord
+from cdp_testkit import LocalBus
+from hypothesis import given
+from hypothesis import strategies as st
+from identity_builders import PSEUDONYMS
+from matcher_builders import ADA, identified, matching_bus
+
+PRINT: Final = "a" * 32
+FIELDS: Final = {
+    "firstName": st.sampled_from(["Ada", "Adah", "Emma", "Augusta"]),
+    "lastName": st.sampled_from(["Byron", "Biron", "King"]),
+    "birthday": st.sampled_from(["1990-05-17", "1990-05-18", "1961-07-30"]),
+    "email": st.sampled_from(["ada@example.com", "emma@example.com"]),
+    "phone": st.sampled_from(["+441134960000", "+441134960001"]),
+    "ssn": st.sampled_from(["123456789", "987654321"]),
+    "gender": st.sampled_from(["f", "m"]),
+    "address": st.sampled_from([ADA["address"], {"street": "9 Oak Road", "city": "York"}]),
+}
+TOLD: Final = st.fixed_dictionaries({}, optional=FIELDS)
+
+
+def behind(record: MatchRecord, *fingerprints: str) -> MatchRecord:
+    return replace(record, fingerprints=fingerprints or (PRINT,))
+
+
+@given(TOLD, TOLD, st.booleans())
+def test_it_never_makes_anything_certain_and_nothing_of_nothing(
+    one: dict[str, Any], other: dict[str, Any], common: bool
+) -> None:
+    met = Frequencies()
+    if common:
+        for _ in range(300):
+            met.add([("fingerprint", PRINT)], new_person=True)
+    a, b = record_of("a", one, region="GB"), record_of("b", other, region="GB")
+    without, with_it = judge(a, b, met), judge(behind(a), behind(b), met)
+    assert (with_it.band == "auto") == (without.band == "auto")
+    assert independent(with_it.fields) == independent(without.fields)
+    assert with_it.vetoes == without.vetoes
+    assert with_it.score >= without.score
+    if not any(field.agrees for field in without.fields):
+        assert (with_it.band, with_it.score) == (without.band, without.score)
+
+
+@given(TOLD, TOLD)
+def test_other_devices_say_nothing(one: dict[str, Any], other: dict[str, Any]) -> None:
+    a, b, met = record_of("a", one, region="GB"), record_of("b", other, region="GB"), Frequencies()
+    assert judge(behind(a, "x"), behind(b, "y"), met) == judge(a, b, met)
+
+
+def test_beside_a_name_it_gets_two_records_looked_at() -> None:
+    ada = {"firstName": "Ada", "gender": "f"}
+    a, b = record_of("a", ada), record_of("b", ada)
+    assert judge(a, b, Frequencies()).band == "none"
+    judged = judge(behind(a), behind(b), Frequencies())
+    assert (judged.band, judged.held) == ("review", "score")
+
+
+def test_a_fingerprint_that_many_have_weighs_nothing() -> None:
+    met = Frequencies()
+    record = behind(record_of("a", {"firstName": "Ada", "gender": "f"}))
+    for n in range(1000):
+        met.add([*terms_of(record)] if n % 2 else [], new_person=True)
+    weights = {f.field: f.stranger for f in judge(record, replace(record, id="b"), met).fields}
+    assert weights["fingerprint"] == 0
+
+
+def test_a_key_of_more_than_the_cap_finds_nobody() -> None:
+    index = MatchIndex()
+    for n in range(CAP + 1):
+        index.add(behind(record_of(f"r{n}", {"gender": "f"})))
+    assert f"device:{PRINT}" in set(keys_of(behind(record_of("x", {}))))
+    assert list(index.store.sharing([f"device:{PRINT}"])) == []
+
+
+async def played(*events: Any) -> LocalBus:
+    bus = matching_bus(memory_store())
+    for event in events:
+        await bus.publish(EVENTS_RESOLVED, event)
+        await bus.drain()
+    assert not bus.halted()
+    return bus
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"firstName": "Bob", "lastName": "Stone", "email": "bob@example.com"},
+        {"firstName": "Bob"},
+        {"gender": "m"},
+        {"email": "bob@example.com", "city": "Leeds"},
+    ],
+)
+async def test_two_people_behind_one_fingerprint_are_not_even_proposed(other: dict[str, Any]) -> None:
+    bus = await played(
+        identified(1, "phone", ADA, fingerprint=PRINT), identified(2, "laptop", other, fingerprint=PRINT)
+    )
+    assert bus.messages(MATCHES_PROPOSED) == []
+
+
+async def test_a_proposal_that_it_helped_to_waits_for_a_person() -> None:
+    told = {"firstName": "Ada", "occupation": "printer"}
+    apart = await played(identified(1, "phone", told), identified(2, "laptop", told))
+    assert apart.messages(MATCHES_PROPOSED) == []
+    bus = await played(
+        identified(1, "phone", told, fingerprint=PRINT), identified(2, "laptop", told, fingerprint=PRINT)
+    )
+    (proposed,) = bus.messages(MATCHES_PROPOSED)
+    assert (proposed.band, proposed.held) == ("review", "score")
+    assert {field.field for field in proposed.fields} == {"given", "occupation", "fingerprint"}
+    assert bus.messages(MATCHES_DECIDED) == []
+
+
+async def test_nobody_is_compared_by_it_without_the_purpose_or_by_a_trait_of_its_name() -> None:
+    told = {"firstName": "Ada", "gender": "f", "fingerprint": PRINT, "device": {"fingerprint": PRINT}}
+    bus = await played(identified(1, "phone", told), identified(2, "laptop", told))
+    assert bus.messages(MATCHES_PROPOSED) == []
+    refused = [
+        identified(n, who, told, fingerprint=PRINT, purposes=("analytics",)) for n, who in ((1, "a"), (2, "b"))
+    ]
+    assert (await played(*refused)).messages(MATCHES_PROPOSED) == []
+
+
+def test_the_graph_does_not_know_it() -> None:
+    event = identified(1, "phone", {}, fingerprint=PRINT)
+    assert [sign.identifier.kind for sign in signs_of(event, PSEUDONYMS)] == ["anonymous_id"]
