@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import pytest
 from assembly import PSEUDONYMS, TENANT, Pipeline
+from browsing import Browser
 from cdp_contracts.topics import (
     EVENTS_REJECTED,
     EVENTS_RESOLVED,
@@ -68,6 +69,22 @@ async def test_an_address_joins_too_however_it_is_written(platform: Pipeline, wr
     laptop = platform.shop.visitor("laptop").consents().sends("identify", traits={"email": written})
     await platform.shop.play(phone, laptop)
     assert people(platform, phone)[1] == people(platform, laptop)[1]
+
+
+async def test_who_lost_a_cookie_is_found_again(platform: Pipeline) -> None:
+    """What a script stored is gone after a week, or when she deletes it. With her consent the edge keeps a cookie
+    that no script can read: it finds her again under a new `anonymousId`, without a login. Without both she is a
+    new visitor, until she says who she is."""
+    ada = Browser(platform)
+    for _ in range(2):
+        await ada.views()
+    first = ada.owner()
+
+    await ada.clears_script_storage().views()
+    assert ada.owner() == first
+
+    await ada.clears_everything().views()
+    assert ada.owner() != first
 
 
 async def test_an_alias_says_that_two_ids_are_one_person(platform: Pipeline) -> None:

@@ -63,6 +63,7 @@ TENANT = "demo"
 WRITE_KEY = "demo-write-key"
 PEPPER = "a pepper for the pipeline's tests"
 PSEUDONYMS = Pseudonymizer(PEPPER.encode())
+TOKEN_KEY = SecretStr("a key for the cookies of the pipeline")
 DAY = 86400
 TOKENS = Tokens([(SecretStr("token"), TENANT), (SecretStr("other-token"), "other")])
 
@@ -165,13 +166,13 @@ class Pipeline:
     def _watched(self, store: Any, role: str, of: Any = None) -> Any:
         return Watched(store, self.bus, role, type(of or store).__name__)
 
-    def edge(self) -> httpx.AsyncClient:
+    def edge(self, host: str = "http://edge", **headers: str) -> httpx.AsyncClient:
         """The HTTP edge, writing to the bus."""
-        settings = HttpSettings(privacy=PrivacySettings(pepper=PEPPER))
+        settings = HttpSettings(privacy=PrivacySettings(pepper=PEPPER), token_keys=(TOKEN_KEY,))
         tracer = self.provider.get_tracer("edge")
         api = edge_api(settings, self.edge_definitions, BusLog(self.bus), self.bus.clock, tracer)
         return httpx.AsyncClient(
-            transport=httpx.ASGITransport(api), base_url="http://edge", auth=(WRITE_KEY, ""), timeout=10
+            transport=httpx.ASGITransport(api), base_url=host, auth=(WRITE_KEY, ""), timeout=10, headers=headers
         )
 
     async def person(self, **identifier: str) -> Profile | None:

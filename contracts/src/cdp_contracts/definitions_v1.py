@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
@@ -29,6 +29,25 @@ class Definition(Contract):
         return f"{self.tenant}/{self.name}"
 
 
+Origin: TypeAlias = Annotated[
+    str,
+    Field(pattern=r"^(https://[a-z0-9.-]+|http://(localhost|127\.0\.0\.1))(:[0-9]{1,5})?$", max_length=300),
+]
+ConsentNames: TypeAlias = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)]
+
+
+class FirstParty(Contract):
+    """The edge keeps a random id and the visit in a cookie that no script can read."""
+
+    origins: tuple[Origin, ...] = Field(
+        min_length=1, description="of the pages that send, such as https://shop.example; others get no cookie"
+    )
+    consent: ConsentNames = Field(
+        description="names in consent.categoryPreferences that must all be true on the event itself: it is storage"
+        " on the person's device, which no default allows"
+    )
+
+
 class SourceDefined(Definition):
     """A system that may send events, and who owns it."""
 
@@ -37,6 +56,12 @@ class SourceDefined(Definition):
     enabled: bool = True
     tracking_plan: str | None = Field(default=None, description="the plan its events are held against")
     jurisdiction: str | None = Field(default=None, description="where its people are, unless an event says")
+    first_party: FirstParty | None = Field(default=None, description="null: no cookie is set or read")
+    fingerprint_consent: ConsentNames | None = Field(
+        default=None,
+        description="names that must all be true on an event for context.device.fingerprint to be kept, as a keyed"
+        " hash; null: it never is",
+    )
 
 
 class PropertyRule(Contract):

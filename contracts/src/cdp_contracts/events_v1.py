@@ -14,6 +14,13 @@ EventType: TypeAlias = Literal["track", "identify", "page", "screen", "group", "
 Purpose: TypeAlias = str
 
 
+class Visit(Contract):
+    """What a browser did without half an hour's rest, as the edge saw it."""
+
+    id: str = Field(max_length=64)
+    since: UtcDatetime = Field(description="what happened before this belongs to an earlier visit, sent late")
+
+
 class EdgeStamp(Contract):
     """What the HTTP edge knows of a request; absent on events that producers put straight on the broker."""
 
@@ -23,6 +30,10 @@ class EdgeStamp(Contract):
     sent_at: UtcDatetime | None = None
     gpc: bool = Field(default=False, description="the request carried Sec-GPC: 1")
     jurisdiction: str | None = Field(default=None, max_length=16, description="such as EU or US-CA")
+    first_party_id: str | None = Field(
+        default=None, max_length=64, description="the browser's, by a signed cookie of the edge's that came back"
+    )
+    visit: Visit | None = Field(default=None, description="by the same cookie")
 
 
 class EventReceived(Contract):
@@ -82,6 +93,9 @@ class Event(Contract):
     anonymous_id: str | None = None
     previous_id: str | None = Field(default=None, description="alias only: the id known before")
     group_id: str | None = None
+    first_party_id: str | None = Field(
+        default=None, description="the browser's, set by the edge; no sender can say it, and no script can read it"
+    )
     properties: JsonObject = Field(default_factory=dict)
     traits: JsonObject = Field(default_factory=dict)
     context: JsonObject = Field(default_factory=dict)

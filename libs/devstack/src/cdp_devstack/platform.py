@@ -23,6 +23,7 @@ WRITE_KEY: Final = "demo-write-key"
 READ_TOKEN: Final = "demo-read-token"  # noqa: S105  # opens nothing but a stack on this machine
 ADMIN_TOKEN: Final = "demo-admin-token"  # noqa: S105  # the same
 PEPPER: Final = "a pepper for trying things out"
+TOKEN_KEY: Final = "a key for the cookies of browsers that try things out"  # noqa: S105  # the same
 READY_SECONDS: Final = 90
 
 
@@ -192,6 +193,7 @@ def environment_for(stack: Stack) -> dict[str, str]:
         "CDP_REDIS_URL": stack.redis,
         "CDP_PEPPER": PEPPER,
         "CDP_ADMIN_TOKEN": ADMIN_TOKEN,
+        "CDP_COLLECTOR_TOKEN_KEYS": f'["{TOKEN_KEY}"]',
         "CDP_COLLECTOR_READ_TOKENS": f'{{"{READ_TOKEN}": "{TENANT}"}}',
         "CDP_IDENTITY_STEWARD_TOKENS": f'{{"{READ_TOKEN}": "{TENANT}"}}',
         "CDP_PROFILES_READ_TOKENS": f'{{"{READ_TOKEN}": "{TENANT}"}}',

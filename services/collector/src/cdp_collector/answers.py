@@ -71,12 +71,19 @@ def answer(outcome: Intake | Validation | Refusal, retry_after: int) -> Response
         return refusal(outcome, retry_after)
     if isinstance(outcome, Validation):
         return _json(200, outcome)
-    if not outcome.refused:
-        return Response(STORED, media_type=JSON)
-    errors = [item_error(item) for item in outcome.refused]
     if outcome.taken:
-        return _json(200, Accepted(rejected=errors))
+        return _stored(outcome)
+    errors = [item_error(item) for item in outcome.refused]
     return _json(400, Error(code=errors[0].code, message=errors[0].message, rejected=errors))
+
+
+def _stored(outcome: Intake) -> Response:
+    """A browser is given its cookie only with what was stored: with that, the consent for it."""
+    errors = [item_error(item) for item in outcome.refused]
+    response = _json(200, Accepted(rejected=errors)) if errors else Response(STORED, media_type=JSON)
+    if outcome.reception and outcome.reception.cookie:
+        response.headers["Set-Cookie"] = outcome.reception.cookie
+    return response
 
 
 def refusal(outcome: Refusal, retry_after: int) -> Response:

@@ -12,7 +12,6 @@ from cdp_runtime.clock import Clock
 from cdp_runtime.tracing import PROPAGATOR, headers_of
 from cdp_runtime.transport import Headers
 from fastapi import FastAPI, Request, Response
-from fastapi.middleware.cors import CORSMiddleware
 from opentelemetry.trace import SpanKind, Tracer
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
@@ -20,6 +19,7 @@ from starlette.requests import ClientDisconnect
 
 from cdp_collector import metrics
 from cdp_collector.answers import Accepted, Error, Validation, answer, refusal, validation
+from cdp_collector.cors import Cors, origin_of
 from cdp_collector.domain.intake import Edge, Envelope, Intake
 from cdp_collector.domain.requests import BUSY, INTERNAL, NOT_READY, Refusal, too_large
 from cdp_collector.domain.validator import Validator
@@ -79,6 +79,10 @@ class Desk:
 
             return await self._answered(request, work)
 
+    def keeps_cookies(self, origin: str) -> bool:
+        """Whether pages of this origin send for a source that keeps a cookie in their browsers."""
+        return origin in self._definitions.catalogue.first_party_origins(self._clock.now())
+
     async def judge(self, request: Request) -> Response:
         """Say of each event of a request whether the validator would let it pass. Stores nothing."""
 
@@ -119,6 +123,8 @@ class Desk:
             gpc=headers.get("sec-gpc", "").strip() == "1",
             jurisdiction=place if PLACE.fullmatch(place) else None,
             received_at=self._clock.now(),
+            origin=origin_of(request.scope),
+            cookies="; ".join(headers.getlist("cookie")),
         )
 
     @contextmanager
@@ -156,13 +162,7 @@ def build_api(desk: Desk, settings: HttpSettings) -> FastAPI:
     api = FastAPI(
         title="Tessera collector", version="1", summary="Takes in events in the shape of Segment's HTTP API"
     )
-    api.add_middleware(
-        CORSMiddleware,
-        allow_origins=settings.cors_origins,
-        allow_methods=["POST"],
-        allow_headers=["*"],
-        max_age=86400,
-    )
+    api.add_middleware(Cors, origins=settings.cors_origins, keeps_cookies=desk.keeps_cookies)
     for name in BATCHES:
         route(api, name, storing(desk, None), schema=BATCH, summary="Store a batch of events")
     for kind, short in SINGLE.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from uuid import uuid4
 
 from cdp_runtime.app import Role, role
@@ -17,6 +18,7 @@ from opentelemetry.trace import Tracer
 from cdp_collector.api import Desk, build_api
 from cdp_collector.domain.intake import Edge
 from cdp_collector.domain.validator import Validator
+from cdp_collector.domain.visitors import Visitors
 from cdp_collector.handlers import receipt_stages, stages
 from cdp_collector.receipts import RedisReceipts
 from cdp_collector.receipts_api import receipts_api
@@ -62,6 +64,12 @@ def edge_api(
         body_bytes=settings.max_body_bytes,
         mint=minted,
         wait=rates.wait,
+        visitors=Visitors(
+            settings.signer(),
+            minted,
+            lifetime=timedelta(seconds=settings.token_seconds),
+            rest=timedelta(seconds=settings.visit_rest_seconds),
+        ),
     )
     validator = Validator(definitions.catalogue, pseudonym, limits)
     desk = Desk(

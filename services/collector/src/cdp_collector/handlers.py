@@ -95,6 +95,8 @@ def tell(
 def count_intake(intake: Intake) -> None:
     """Count what was stored and what was not."""
     metrics.STORED.labels(intake.source.tenant, intake.source.name).inc(len(intake.taken))
+    if intake.reception:
+        metrics.BROWSERS.labels(intake.source.tenant, intake.reception.outcome).inc()
     for item in intake.refused:
         metrics.REFUSED.labels(intake.source.tenant, item.fault.rule).inc()
 

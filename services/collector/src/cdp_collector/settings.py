@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 from cdp_runtime.access import ReadToken, Tokens, parse_tokens
 from cdp_runtime.settings import CONFIG, HttpBounds, KafkaSettings, PrivacySettings, RedisSettings
-from pydantic import AwareDatetime, BeforeValidator, Field
+from pydantic import AwareDatetime, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from cdp_collector.domain.limits import Limits
+from cdp_collector.domain.tokens import Signer
 
 DAY = 86400
+TokenKey: TypeAlias = Annotated[SecretStr, Field(min_length=32)]
 
 
 class Settings(BaseSettings):
@@ -62,6 +64,23 @@ class HttpSettings(Settings):
     jurisdiction_header: str | None = Field(
         default=None, description="header in which a trusted proxy says where the sender is, such as CF-IPCountry"
     )
+    token_keys: tuple[TokenKey, ...] = Field(
+        default=(),
+        description="JSON list: the first signs browsers' cookies, all read them; without, none is set",
+    )
+    token_seconds: int = Field(
+        default=390 * DAY,
+        ge=60,
+        le=400 * DAY,
+        description="life of a browser's id, however often it comes back",
+    )
+    visit_rest_seconds: int = Field(
+        default=1800, ge=1, description="so long without a request, and a visit is over"
+    )
+
+    def signer(self) -> Signer | None:
+        """What signs browsers' cookies; None without a key."""
+        return Signer([key.get_secret_value().encode() for key in self.token_keys]) if self.token_keys else None
 
 
 class ValidatorSettings(Settings):

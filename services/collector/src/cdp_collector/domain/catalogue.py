@@ -67,11 +67,12 @@ class Catalogue:
         self._sources: Definitions[SourceDefined] = Definitions()
         self._plans: Definitions[TrackingPlanDefined] = Definitions()
         self._by_write_key: dict[str, SourceDefined] | None = {}
+        self._cookie_sources: set[tuple[str, str]] | None = set()
 
     def put_source(self, key: str, source: SourceDefined | None) -> None:
         """Take in a source; None removes it."""
         self._sources.put(key, source)
-        self._by_write_key = None
+        self._by_write_key = self._cookie_sources = None
 
     def put_plan(self, key: str, plan: TrackingPlanDefined | None) -> None:
         """Take in a tracking plan; None removes it."""
@@ -86,6 +87,14 @@ class Catalogue:
         source = found and self._sources.get(found.tenant, found.name, at)
         accepted = source is not None and source.enabled and digest in source.write_key_hashes
         return source if accepted else None
+
+    def first_party_origins(self, at: datetime) -> frozenset[str]:
+        """Of the pages whose browsers keep a cookie for an enabled source at that moment."""
+        if self._cookie_sources is None:
+            self._cookie_sources = {(s.tenant, s.name) for s in self._sources.all() if s.first_party}
+        known = (self._sources.get(tenant, name, at) for tenant, name in self._cookie_sources)
+        rules = [source.first_party for source in known if source and source.enabled and source.first_party]
+        return frozenset(origin for rule in rules for origin in rule.origins)
 
     def source_named(self, tenant: str, name: str, at: datetime) -> SourceDefined | None:
         """The source of that name, enabled or not."""

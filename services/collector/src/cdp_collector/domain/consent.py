@@ -32,7 +32,7 @@ def signals_of(event: EventReceived, kind: EventType, source_jurisdiction: str |
     nothing is allowed.
     """
     context = event.context if isinstance(event.context, dict) else {}
-    choices, broken = _read_choices(context.get("consent"))
+    choices, broken = read_choices(context.get("consent"))
     return ConsentSignals(
         choices=choices,
         unparsable=broken or (kind == "consent" and choices is None),
@@ -41,7 +41,7 @@ def signals_of(event: EventReceived, kind: EventType, source_jurisdiction: str |
     )
 
 
-def _read_choices(consent: JsonValue) -> tuple[dict[str, bool] | None, bool]:
+def read_choices(consent: JsonValue) -> tuple[dict[str, bool] | None, bool]:
     """The choices, None if there are none; and whether there was something that could not be read.
 
     Of an object that can be read in part, only the refusals count.

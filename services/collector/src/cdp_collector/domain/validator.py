@@ -11,6 +11,7 @@ from cdp_contracts.envelope import derived_id
 from cdp_contracts.events_v1 import EventReceived, EventRejected, EventValidated
 
 from cdp_collector.domain.bounds import as_sent, bounds_fault
+from cdp_collector.domain.browsers import browser_of
 from cdp_collector.domain.catalogue import Catalogue
 from cdp_collector.domain.clock import Moment, moment_of
 from cdp_collector.domain.consent import event_type, signals_of
@@ -80,6 +81,7 @@ class Validator:
 
     def _validated(self, case: _Case, source: SourceDefined, moment: Moment) -> EventValidated:
         kind = event_type(case.sent)
+        browser = browser_of(case.sent, source, moment.at, self._pseudonym)
         return EventValidated(
             tenant=source.tenant,
             id=derived_id(f"{source.tenant}/{case.message_id}", "validated"),
@@ -88,7 +90,7 @@ class Validator:
             received_at=case.received_at,
             subject=self._pseudonym(source.tenant, "subject", subject_of(case.sent) or ""),
             source=source.name,
-            event=normalized(case.sent, kind),
+            event=normalized(case.sent, kind, browser),
             signals=signals_of(case.sent, kind, source.jurisdiction),
             flags=moment.flags,
         )

@@ -57,7 +57,11 @@ def ids_of(event: EventValidated, pseudonyms: Pseudonymizer) -> Ids:
     inner = event.event
     speaking = [
         pseudonyms.of(event.tenant, kind, value)
-        for kind, value in (("user_id", plain(inner.user_id)), ("anonymous_id", plain(inner.anonymous_id)))
+        for kind, value in (
+            ("user_id", plain(inner.user_id)),
+            ("anonymous_id", plain(inner.anonymous_id)),
+            ("cookie", plain(inner.first_party_id)),
+        )
         if value
     ] or [event.subject]
     previous = plain(inner.previous_id)

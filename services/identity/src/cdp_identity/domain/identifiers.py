@@ -84,6 +84,7 @@ def _named_by(event: Event) -> Iterator[Named]:
         yield "phone", event.traits.get("phone"), "same-event"
         yield "cross_domain_id", event.traits.get("crossDomainId"), "same-event"
     yield "anonymous_id", event.anonymous_id, "same-event"
+    yield "cookie", event.first_party_id, "same-event"
     if event.context:
         yield from _in_context(event.context)
     if event.type == "alias":
