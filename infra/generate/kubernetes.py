@@ -26,6 +26,7 @@ MOST_BY_CPU: Final = 10
 LAG_A_REPLICA: Final = 5000
 SECRET_FILES: Final = {"mongo": "cdp_mongo_url", "redis": "cdp_redis_url", "kafka": "cdp_kafka_sasl_password"}
 ADMIN_FILE: Final = "cdp_admin_token"
+FORMER_PEPPERS: Final = "cdp_former_peppers"
 TOKENS: Final = {
     "profiles-http": "cdp_profiles_read_tokens",
     "segments-http": "cdp_segments_read_tokens",
@@ -193,12 +194,12 @@ def probe(path: str, *, period: int, failures: int) -> Manifest:
 def secrets(role: DeployedRole) -> list[Manifest]:
     """Files named as the settings: the pepper is shared by those who need it, each password the role's own."""
     peppered = any(field.annotation is PrivacySettings for field in settings_of(role).model_fields.values())
-    files = {"cdp_pepper": "tessera-pepper"} if peppered else {}
+    files = dict.fromkeys(("cdp_pepper", FORMER_PEPPERS), "tessera-pepper") if peppered else {}
     files |= {SECRET_FILES[server]: f"{role.name}-{server}" for server in role.servers}
     files |= {ADMIN_FILE: "tessera-admin"}
     if role.name in TOKENS:
         files[TOKENS[role.name]] = f"{role.name}-tokens"
-    optional = {SECRET_FILES["kafka"], ADMIN_FILE}
+    optional = {SECRET_FILES["kafka"], ADMIN_FILE, FORMER_PEPPERS}
     return [
         {
             "secret": {"name": secret, "items": [{"key": file, "path": file}]}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -17,6 +16,7 @@ from cdp_devstack.listener import Listener
 from cdp_devstack.platform import WRITE_KEY
 from cdp_devstack.running import Running
 
+from tests.bench.cpu import seconds_of
 from tests.bench.load import GRANTED, Load
 from tests.bench.report import Row, spread
 
@@ -32,7 +32,6 @@ KILLED: Final = (
     "segments-evaluator",
 )  # fmt: skip
 RECOVERY_SECONDS: Final = 60
-TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 
 async def rows(up: Running) -> list[Row]:
@@ -89,11 +88,7 @@ def processes(up: Running) -> Mapping[str, int]:
 
 def spent(up: Running) -> dict[str, float]:
     """Seconds of CPU that each process has used so far, threads and kernel included."""
-    found: dict[str, float] = {}
-    for name, pid in processes(up).items():
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        found[name] = (int(fields[11]) + int(fields[12])) / TICKS
-    return found
+    return {name: seconds_of(pid) for name, pid in processes(up).items()}
 
 
 def memory(up: Running) -> dict[str, float]:

@@ -1,174 +1,183 @@
 """The identity graph: events a second by what they name, and by how many identifiers there are.
 
-In process the store is a dictionary: what is measured is our own time. On the document server every batch
-begins with an empty cache, so that each identifier is looked up among all. The stage is the whole resolver on an
-in-memory bus: decode, resolve, encode. `python -m tests.bench identity` prints the rows.
+In process the store is a dictionary: what is measured is our own time. On the document server there is a database
+for each size; they take turns within each round, so that all meet the same machine, and every batch begins with an
+empty cache, so that each identifier is looked up among all. The bare lookup is the same questions and new
+documents with nothing but the driver. `python -m tests.bench identity` prints the rows; `identity_stage.py` has
+the resolver on Kafka.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime, timedelta
-from itertools import count
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
 from statistics import median
-from typing import Final
-from uuid import UUID, uuid5
+from typing import Any, Final, TypeAlias
 
-from cdp_contracts.events_v1 import Decision, Event, EventPermitted
-from cdp_contracts.topics import EVENTS_PERMITTED
+from cdp_contracts.events_v1 import EventPermitted
 from cdp_devstack.servers import Stack
 from cdp_identity.domain.facts import facts
-from cdp_identity.domain.sightings import sighting_of
-from cdp_identity.handlers import stages
-from cdp_identity.store import GraphStore, IdentityGraph, MemoryGraphStore, Pointer
-from cdp_identity.store.mongo import MongoGraphStore
-from cdp_runtime.pseudonyms import Pseudonymizer
+from cdp_identity.store import IdentityGraph, MemoryGraphStore
+from cdp_identity.store.documents import link_document
+from cdp_identity.store.mongo import ENDS, MongoGraphStore
+from cdp_runtime.mongo import found
 from cdp_runtime.settings import MongoSettings
-from cdp_testkit import LocalBus
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
+from pymongo import ASCENDING
 
+from tests.bench.cpu import seconds_of
 from tests.bench.report import Row, spread
+from tests.bench.town import EACH, Town, fill, sightings
 
 SIZES: Final = (10_000, 100_000, 1_000_000, 5_000_000)
-MOST_SECONDS: Final = 300  # of filling the store: sizes that would take longer are left out, and it says so
-CHUNK: Final = 10_000
-EACH: Final = 3  # identifiers a person: user id, address, visitor id
 BATCH: Final = 500
-BATCHES: Final = 6
+ROUNDS: Final = 12
+LINKS: Final = 5_000
 MIXES: Final = {"known": (0.0, 0.0), "20 % new": (0.2, 0.0), "20 % new, 5 % merging": (0.2, 0.05)}
-START: Final = datetime(2026, 1, 5, tzinfo=UTC)
-SPACE: Final = UUID(int=6)
-PSEUDONYMS: Final = Pseudonymizer(b"a pepper for benchmarks")
-DECISION: Final = Decision(purposes=("analytics",), jurisdiction="EU", policy="default", policy_version=1)
+
+Database: TypeAlias = AsyncIOMotorDatabase[Any]
+Event: TypeAlias = EventPermitted
 
 
-class Town:
-    """So many people whom the graph knows, and events of them, of newcomers, and of visitors who log in."""
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A town and where it is stored; `pid` is the server's."""
 
-    def __init__(self) -> None:
-        self._numbers = count()
-        self._visitors = count()
-        self._newcomers = count(1_000_000_000)
-        self.people = 0
-
-    async def grow(self, store: GraphStore, people: int, until: float) -> bool:
-        """Store so many people as the graph would have made them; False if the time was up before."""
-        for start in range(self.people, people, CHUNK // EACH):
-            if time.monotonic() > until:
-                return False
-            numbers = range(start, min(people, start + CHUNK // EACH))
-            seen = [sighting_of(self.event(number), PSEUDONYMS) for number in numbers]
-            born = [s.newborn(s.first).claiming(s.identifiers[1:], s.seen_at) for s in seen]
-            await store.add_entities(born)
-            await store.add_pointers([
-                Pointer(identifier, "bench", entity.id)
-                for sighting, entity in zip(seen, born, strict=True)
-                for identifier in sighting.identifiers
-            ])  # fmt: skip
-            self.people = numbers.stop
-        return True
-
-    def event(self, person: int, visitor: str = "") -> EventPermitted:
-        """One of theirs."""
-        number = next(self._numbers)
-        at = START + timedelta(milliseconds=number)
-        device = visitor or f"visitor-{person}"
-        return EventPermitted(
-            tenant="bench", id=uuid5(SPACE, str(number)), message_id=f"m{number}", occurred_at=at, received_at=at,
-            subject=PSEUDONYMS.of("bench", "anonymous_id", device), source="web-shop", decision=DECISION,
-            event=Event(
-                type="track", name="Product Viewed", user_id=f"user-{person}", anonymous_id=device,
-                traits={"email": f"person{person}@bench.org"},
-            ),
-        )  # fmt: skip
-
-    async def batch(self, graph: IdentityGraph, new: float, merging: float) -> list[EventPermitted]:
-        """Spread over all; who is to be merged has been seen alone before."""
-        joined = [f"stranger-{next(self._visitors)}" for _ in range(round(BATCH * merging))]
-        alone = [self.event(0, name) for name in joined]
-        seen = [sighting_of(e.model_copy(update={"event": lone(e)}), PSEUDONYMS) for e in alone]
-        if seen:
-            await graph.resolve(seen)
-        fresh = [self.event(next(self._newcomers)) for _ in range(round(BATCH * new))]
-        steps = self.people // BATCH or 1
-        offset = next(self._numbers) * 7919
-        known = [self.event((n * steps + offset) % self.people) for n in range(BATCH - len(fresh) - len(joined))]
-        users = [self.event((n * 31 + offset) % self.people, name) for n, name in enumerate(joined)]
-        return [*known, *fresh, *users]
+    town: Town
+    store: MongoGraphStore
+    database: Database
+    pid: int
 
 
-def lone(event: EventPermitted) -> Event:
-    """The same event before anybody logged in."""
-    return event.event.model_copy(update={"user_id": None, "traits": {}})
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one batch took: seconds of the clock, of ours and the server's CPU; and seconds of the bare lookup."""
+
+    clock: float
+    cpu: float
+    bare: float
 
 
-async def resolved(graph: IdentityGraph, batch: Sequence[EventPermitted]) -> None:
+async def resolved(graph: IdentityGraph, batch: Sequence[Event]) -> None:
     """From events to facts."""
-    told = await graph.resolve([sighting_of(event, PSEUDONYMS) for event in batch])
+    told = await graph.resolve(sightings(batch))
     for event, resolution in zip(batch, told, strict=True):
         facts(event, resolution)
 
 
 async def in_process() -> list[Row]:
     """Our own time, by what the events name."""
-    found: list[Row] = []
-    for mix, (new, merging) in MIXES.items():
-        store, town = MemoryGraphStore(), Town()
-        await town.grow(store, 10_000 // EACH, time.monotonic() + MOST_SECONDS)
-        graph = IdentityGraph(store)
+    rows: list[Row] = []
+    for mix, shares in MIXES.items():
+        graph, town = IdentityGraph(MemoryGraphStore()), Town(SIZES[0] // EACH)
+        for start in range(0, town.people, BATCH):
+            await graph.resolve(sightings(town.event(n) for n in range(start, min(town.people, start + BATCH))))
         rates = []
-        for _ in range(BATCHES):
-            batch = await town.batch(graph, new, merging)
+        for _ in range(ROUNDS):
+            batch, before = town.batch(BATCH, *shares)
+            await graph.resolve(sightings(before))
             started = time.process_time()
             await resolved(graph, batch)
-            rates.append(len(batch) / (time.process_time() - started))
-        found.append(Row(f"identity in process, {mix}", median(rates), "events/s", spread(rates)))
-    return found
-
-
-async def through_the_stage(store: GraphStore, town: Town) -> Row:
-    """The resolver on an in-memory bus, over the real store."""
-    graph = IdentityGraph(store)
-    bus = LocalBus()
-    bus.max_records = BATCH
-    bus.attach("identity-resolver", stages(graph, PSEUDONYMS))
-    rates = []
-    for _ in range(BATCHES):
-        await bus.publish(EVENTS_PERMITTED, *(await town.batch(graph, 0.2, 0.0)))
-        rates.append(BATCH / await seconds(bus.drain))
-    return Row("identity stage, 20 % new", median(rates), "events/s", spread(rates))
+            rates.append(BATCH / (time.process_time() - started))
+        rows.append(Row(f"identity in process, {mix}", median(rates), "events/s", spread(rates)))
+    return rows
 
 
 async def rows(stack: Stack, sizes: Sequence[int] = SIZES) -> list[Row]:
-    """In process, then by size on the server, then the stage."""
-    found = await in_process()
-    store = MongoGraphStore(MongoSettings(url=stack.mongo, database_prefix="bench"))
-    await store.migrate()
-    town, until = Town(), time.monotonic() + MOST_SECONDS
+    """In process, then by size on the server."""
+    told = await in_process()
+    pid = stack.server("mongo").pid or 0
+    client: AsyncIOMotorClient[Any] = AsyncIOMotorClient(stack.mongo)
+    places: dict[int, Place] = {}
     for size in sizes:
-        if not await town.grow(store, size // EACH, until):
-            print(
-                f"    {size:,} identifiers and more left out: the store is filled for {MOST_SECONDS} s", flush=True
-            )
-            break
-        print(f"    {size:,} identifiers", flush=True)
-        for mix, (new, merging) in MIXES.items():
-            rates = [await one_batch(store, town, new, merging) for _ in range(BATCHES)]
-            found.append(Row(f"identity among {size:,} ids, {mix}", median(rates), "events/s", spread(rates)))
-    found.append(await through_the_stage(store, town))
-    await store.close()
-    return found
+        store = MongoGraphStore(MongoSettings(url=stack.mongo, database_prefix=f"bench{size}"))
+        await store.migrate()
+        places[size] = Place(Town(size // EACH), store, client[f"bench{size}_identity"], pid)
+        taken = await seconds(fill(places[size].database, size // EACH))
+        print(f"    {size:,} identifiers stored in {taken:,.0f} s", flush=True)
+    turns: dict[tuple[int, str], list[Turn]] = {case: [] for case in product(sizes, MIXES)}
+    for _ in range(ROUNDS):
+        for (size, mix), of in turns.items():
+            of.append(await turn(places[size], *MIXES[mix]))
+    told += [row for (size, mix) in turns for row in by_size(size, mix, turns, sizes[0])]
+    told.append(await cost_of_indexes(client["bench_links"]))
+    for place in places.values():
+        await place.store.close()
+    return told
 
 
-async def one_batch(store: GraphStore, town: Town, new: float, merging: float) -> float:
-    """Events a second, all round trips included, by a worker that remembers nothing."""
-    graph = IdentityGraph(store, cache_size=0)
-    batch = await town.batch(graph, new, merging)
-    return len(batch) / await seconds(lambda: resolved(graph, batch))
+def by_size(size: int, mix: str, turns: Mapping[tuple[int, str], Sequence[Turn]], least: int) -> list[Row]:
+    """Beside the bare lookup, and of the largest how it differs from the smallest, in the same rounds."""
+    mine, smallest = turns[size, mix], turns[least, mix]
+    rates, bare = [BATCH / t.clock for t in mine], [BATCH / t.bare for t in mine]
+    told = [
+        Row(
+            f"identity among {size:,} ids, {mix}", median(rates), "events/s", spread(rates), median(bare),
+            "the bare lookup", median(a / b for a, b in zip(rates, bare, strict=True)),
+        )
+    ]  # fmt: skip
+    if size == least:
+        return told
+    for name, of in (("time", lambda t: t.clock), ("CPU", lambda t: t.cpu)):
+        costs, base = [1e6 * of(t) / BATCH for t in mine], [1e6 * of(t) / BATCH for t in smallest]
+        ratio = median(a / b for a, b in zip(costs, base, strict=True))
+        title = f"{name} among {size:,}, of {least:,}, {mix}"
+        told.append(Row(title, median(costs), "us/event", spread(costs), median(base), f"among {least:,}", ratio))
+    return told
 
 
-async def seconds(action: Callable[[], Awaitable[object]]) -> float:
+async def turn(place: Place, new: float, merging: float) -> Turn:
+    """One batch by a worker that remembers nothing, and one of the same kind by the driver alone."""
+    batch, before = place.town.batch(BATCH, new, merging)
+    await IdentityGraph(place.store).resolve(sightings(before))
+    again, _ = place.town.batch(BATCH, new, merging)
+    asked = sightings(again)
+    names = [[i.pseudonym for i in sighting.identifiers] for sighting in asked]
+    graph = IdentityGraph(place.store, cache_size=0)
+    used = time.process_time() + seconds_of(place.pid)
+    clock = await seconds(resolved(graph, batch))
+    cpu = time.process_time() + seconds_of(place.pid) - used
+    return Turn(clock, cpu, await seconds(bare_lookup(place.database, names)))
+
+
+async def bare_lookup(database: Database, names: Sequence[Sequence[str]]) -> None:
+    """Who has these identifiers, and their documents; new ones are stored, a person for those of one event."""
+    known = await found(database["identifiers"], (name for event in names for name in event))
+    await found(database["entities"], {document["entity"] for document in known.values()})
+    new = [[name for name in event if name not in known] for event in names]
+    if any(new):
+        pointers = [{"_id": f"bare-{name}", "entity": each[0]} for each in new for name in each]
+        await database["bare_persons"].insert_many([{"claims": each} for each in new if each])
+        await database["bare"].insert_many(pointers)
+
+
+async def cost_of_indexes(database: Database) -> Row:
+    """Evidence stored with the indexes by either identifier and by time, beside `_id` alone."""
+    for keys in (*((end,) for end in ENDS), ("tenant", "seen_at")):
+        await database["indexed"].create_index([(key, ASCENDING) for key in keys])
+    town, rates, plain = Town(1), list[float](), list[float]()
+    for n in range(ROUNDS):
+        events = [town.event(n * LINKS + each) for each in range(LINKS // (EACH - 1))]
+        links = [link for sighting in sightings(events) for _, link in sighting.links()]
+        for name, into in (("indexed", rates), ("plain", plain)):
+            documents = [{"_id": link.key, **link_document(link)} for link in links]
+            into.append(LINKS / await seconds(database[name].insert_many(documents, ordered=False)))
+    ratio = median(a / b for a, b in zip(rates, plain, strict=True))
+    return Row(
+        "evidence stored, with its indexes",
+        median(rates),
+        "links/s",
+        spread(rates),
+        median(plain),
+        "without",
+        ratio,
+    )
+
+
+async def seconds(action: Awaitable[object]) -> float:
     """How long it takes."""
     started = time.perf_counter()
-    await action()
+    await action
     return time.perf_counter() - started

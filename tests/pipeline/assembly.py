@@ -79,6 +79,7 @@ class Pipeline:
 
     def __init__(self, patience: Patience | None = None) -> None:
         self.bus = LocalBus(patience=patience)
+        self.privacy = PrivacySettings(pepper=SecretStr(PEPPER))
         self.shop = Scenario(self.bus, WRITE_KEY)
         self.spans = InMemorySpanExporter()
         self.provider = TracerProvider()
@@ -110,12 +111,19 @@ class Pipeline:
             await made.bus.publish(one.topic, one.definition)
         return made
 
+    def change_pepper(self, pepper: str) -> None:
+        """Start every role again with a new pepper and the ones before it."""
+        former = (self.privacy.pepper, *self.privacy.former_peppers)
+        self.privacy = PrivacySettings(pepper=SecretStr(pepper), former_peppers=former)
+        self.profiles._pseudonyms = self.privacy.pseudonyms
+        self.restart()
+
     def restart(self) -> None:
         """Start every role, or start it again after a crash: caches are empty."""
         self._start_validator()
         self._start_gate()
         graph = IdentityGraph(self._watched(self.graph, "identity-resolver"), cache_size=1000)
-        self.bus.attach("identity-resolver", resolver_stages(graph, PSEUDONYMS))
+        self.bus.attach("identity-resolver", resolver_stages(graph, self.privacy.pseudonyms))
         self.bus.attach("profiles-writer", writer_stages(self.profiles, ProfileLimits()))
         catalogs = Catalogs()
         timers = self._watched(self.timers, "segments-evaluator")
@@ -127,7 +135,7 @@ class Pipeline:
 
     def _start_validator(self) -> None:
         known = Definitions()
-        validator = Validator(known.catalogue, PSEUDONYMS.of, Limits())
+        validator = Validator(known.catalogue, self.privacy.pseudonyms.of, Limits())
         dedup = self._watched(self.dedup, "collector-validator")
         self.bus.attach("collector-validator", validator_stages(validator, dedup), known.tables)
 
@@ -145,7 +153,7 @@ class Pipeline:
             for name in ("entries", "blocks", "counters", "pairs")
         )
         rules = Rules(frozenset({"analytics"}), {"*": "GB"}, unasked=True)
-        matcher = Matcher(MatcherStore(*kept), rules, PSEUDONYMS)
+        matcher = Matcher(MatcherStore(*kept), rules, self.privacy.lasting)
         self.bus.attach("identity-matcher", matcher_stages(matcher))
 
     def receipts_desk(self) -> httpx.AsyncClient:
@@ -158,17 +166,15 @@ class Pipeline:
 
     def _start_gate(self) -> None:
         subjects, ledger = (self._watched(store, "consent-gate") for store in (self.subjects, self.ledger))
-        policies = policy_table()
-        self.bus.attach(
-            "consent-gate", gate_stages(ConsentStore(subjects, ledger), policies, PSEUDONYMS), [policies]
-        )
+        policies, store = policy_table(), ConsentStore(subjects, ledger)
+        self.bus.attach("consent-gate", gate_stages(store, policies, self.privacy.pseudonyms), [policies])
 
     def _watched(self, store: Any, role: str, of: Any = None) -> Any:
         return Watched(store, self.bus, role, type(of or store).__name__)
 
     def edge(self, host: str = "http://edge", **headers: str) -> httpx.AsyncClient:
         """The HTTP edge, writing to the bus."""
-        settings = HttpSettings(privacy=PrivacySettings(pepper=PEPPER), token_keys=(TOKEN_KEY,))
+        settings = HttpSettings(privacy=self.privacy, token_keys=(TOKEN_KEY,))
         tracer = self.provider.get_tracer("edge")
         api = edge_api(settings, self.edge_definitions, BusLog(self.bus), self.bus.clock, tracer)
         return httpx.AsyncClient(

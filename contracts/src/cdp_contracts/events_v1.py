@@ -101,6 +101,13 @@ class Event(Contract):
     context: JsonObject = Field(default_factory=dict)
 
 
+def subject_text(anonymous_id: str | None, user_id: str | None) -> str | None:
+    """What a `subject` is the keyed hash of: the device, else the user. None if there is neither."""
+    if anonymous_id is not None:
+        return f"device:{anonymous_id}"
+    return None if user_id is None else f"user:{user_id}"
+
+
 class EventValidated(Message):
     """A well-formed, de-duplicated event. Order of one subject is promised from here on."""
 

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cdp_runtime.pseudonyms import Pseudonymizer
 from cdp_runtime.settings import KafkaSettings, MongoSettings, PrivacySettings, RedisSettings, TlsSettings
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 from pydantic_settings import BaseSettings
 from secured_servers import Authority
 
@@ -33,6 +34,7 @@ def without_ours(monkeypatch: pytest.MonkeyPatch) -> None:
         (MongoSettings, {"password": CANARY, "ca_file": "text"}, "CDP_MONGO_CA_FILE"),
         (RedisSettings, {"password": CANARY, "cert_file": "text"}, "CDP_REDIS_CERT_FILE"),
         (PrivacySettings, {"pepper": CANARY}, "pepper"),
+        (PrivacySettings, {"pepper": f"{CANARY} and more", "former_peppers": [CANARY]}, "former_peppers"),
     ],
 )  # fmt: skip
 def test_a_bad_setting_is_named_and_no_secret_shown(
@@ -72,3 +74,20 @@ def test_a_secret_may_be_a_file_and_shows_in_no_text(tmp_path: Path, kind: Any, 
     settings = kind(_secrets_dir=tmp_path)
     assert getattr(settings, field).get_secret_value() == f"{CANARY} and more"
     assert CANARY not in repr(settings) + str(settings) + settings.model_dump_json()
+
+
+def test_former_peppers_are_a_list_in_a_file_beside_the_pepper(tmp_path: Path) -> None:
+    (tmp_path / "cdp_pepper").write_text("the pepper of this year\n")
+    (tmp_path / "cdp_former_peppers").write_text('["the pepper of last year", "the pepper of two years ago"]\n')
+    settings = PrivacySettings(_secrets_dir=tmp_path)
+    new, old, oldest = (
+        Pseudonymizer(f"the pepper of {year}".encode()) for year in ("this year", "last year", "two years ago")
+    )
+    assert settings.pseudonyms.versions == (new.version, old.version, oldest.version)
+    assert settings.lasting.versions == (oldest.version,)
+    assert "last year" not in repr(settings) + str(settings) + settings.model_dump_json()
+
+
+def test_with_one_pepper_alone_that_is_the_lasting_one() -> None:
+    settings = PrivacySettings(pepper=SecretStr("the pepper of this year"))
+    assert settings.lasting.versions == settings.pseudonyms.versions

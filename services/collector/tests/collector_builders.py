@@ -16,6 +16,7 @@ from cdp_runtime.pseudonyms import Pseudonymizer
 NOON = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 PEPPER = "a pepper for the tests only"
 PSEUDONYMS = Pseudonymizer(PEPPER.encode())
+CHANGED = Pseudonymizer(b"a pepper of the next year", [PEPPER.encode()])
 LIMITS = Limits()
 WEB_KEY = "web-write-key"
 ARRIVAL = Arrival("cdp.events.received.v1", 3, 41, NOON)

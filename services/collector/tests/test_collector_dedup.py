@@ -13,7 +13,7 @@ from cdp_devstack.servers import Stack
 from cdp_runtime.clock import SystemClock
 from cdp_runtime.failures import is_away
 from cdp_runtime.settings import RedisSettings
-from collector_builders import PSEUDONYMS
+from collector_builders import CHANGED, PSEUDONYMS
 from redis.asyncio import Redis
 
 
@@ -32,7 +32,7 @@ async def memory_for(request: pytest.FixtureRequest):
         if request.param == "memory":
             return MemoryDedup(seconds, SystemClock().now)
         url = request.getfixturevalue("redis_stack").redis
-        opened.append(RedisDedup(RedisSettings(url=url), seconds, PSEUDONYMS.of))
+        opened.append(RedisDedup(RedisSettings(url=url), seconds, PSEUDONYMS))
         return opened[-1]
 
     yield make
@@ -100,7 +100,7 @@ async def test_it_answers_a_ping(dedup):
 
 @pytest.mark.wire
 async def test_a_message_id_stands_nowhere_in_redis(redis_stack, tenant):
-    dedup = RedisDedup(RedisSettings(url=redis_stack.redis), 60, PSEUDONYMS.of)
+    dedup = RedisDedup(RedisSettings(url=redis_stack.redis), 60, PSEUDONYMS)
     await dedup.claim([Sighting(tenant, "jane@example.com", "0:1")])
     await dedup.close()
     redis: Redis = Redis.from_url(redis_stack.redis)
@@ -114,8 +114,24 @@ async def test_a_message_id_stands_nowhere_in_redis(redis_stack, tenant):
 
 
 async def test_a_redis_that_is_gone_counts_as_away():
-    dedup = RedisDedup(RedisSettings(url="redis://127.0.0.1:1/0", timeout_seconds=0.5), 60, PSEUDONYMS.of)
+    dedup = RedisDedup(RedisSettings(url="redis://127.0.0.1:1/0", timeout_seconds=0.5), 60, PSEUDONYMS)
     with pytest.raises(Exception) as caught:  # noqa: PT011  # what it is, is_away tells
         await dedup.claim([Sighting("demo", "m-1", "0:1")])
     assert await is_away(caught.value, [dedup])
     await dedup.close()
+
+
+@pytest.mark.wire
+async def test_a_copy_is_one_also_after_the_pepper_was_changed(redis_stack: Stack, tenant: str) -> None:
+    settings = RedisSettings(url=redis_stack.redis)
+    before, after = RedisDedup(settings, 60, PSEUDONYMS), RedisDedup(settings, 60, CHANGED)
+    first, copy, other = (
+        Sighting(tenant, "m-1", "0:1"),
+        Sighting(tenant, "m-1", "0:2"),
+        Sighting(tenant, "m-2", "0:3"),
+    )
+    assert await before.claim([first]) == [True]
+    assert await after.claim([first, copy, other]) == [True, False, True]
+    assert await after.claim([copy, other]) == [False, True]
+    for dedup in (before, after):
+        await dedup.close()

@@ -23,7 +23,7 @@ from cdp_runtime.clock import SystemClock
 from cdp_runtime.failures import Away, is_away
 from cdp_runtime.rates import Rates
 from cdp_runtime.settings import RedisSettings
-from collector_builders import PSEUDONYMS
+from collector_builders import CHANGED, PSEUDONYMS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
@@ -49,7 +49,7 @@ def redis_url() -> Iterator[str]:
 
 
 def on_redis(url: str, seconds: int = SECONDS, share: float = 0.7) -> RedisReceipts:
-    return RedisReceipts(RedisSettings(url=url), seconds, share, PSEUDONYMS.of)
+    return RedisReceipts(RedisSettings(url=url), seconds, share, PSEUDONYMS)
 
 
 @pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.wire)])
@@ -59,7 +59,7 @@ async def memory(request: pytest.FixtureRequest) -> AsyncIterator[Memory]:
         yield Memory(MemoryReceipts(dedup, SECONDS, SystemClock().now), dedup)
         return
     url = request.getfixturevalue("redis_url")
-    kept, seen = on_redis(url), RedisDedup(RedisSettings(url=url), SECONDS, PSEUDONYMS.of)
+    kept, seen = on_redis(url), RedisDedup(RedisSettings(url=url), SECONDS, PSEUDONYMS)
     yield Memory(kept, seen)
     await kept.close()
     await seen.close()
@@ -204,9 +204,7 @@ async def test_while_redis_is_nearly_full_receipts_leave_the_room_to_others(redi
 
 
 async def test_a_redis_that_is_gone_counts_as_away():
-    gone = RedisReceipts(
-        RedisSettings(url="redis://127.0.0.1:1/0", timeout_seconds=0.5), SECONDS, 0.7, PSEUDONYMS.of
-    )
+    gone = RedisReceipts(RedisSettings(url="redis://127.0.0.1:1/0", timeout_seconds=0.5), SECONDS, 0.7, PSEUDONYMS)
     with pytest.raises(Away):
         await gone.note([entry("demo", "r", "1 ada")])
     with pytest.raises(Exception) as caught:  # noqa: PT011  # what it is, is_away tells
@@ -239,10 +237,23 @@ async def test_only_the_tenant_of_the_token_is_answered():
 
 
 async def test_while_the_store_is_away_readers_are_told_to_wait():
-    gone = RedisReceipts(
-        RedisSettings(url="redis://127.0.0.1:1/0", timeout_seconds=0.5), SECONDS, 0.7, PSEUDONYMS.of
-    )
+    gone = RedisReceipts(RedisSettings(url="redis://127.0.0.1:1/0", timeout_seconds=0.5), SECONDS, 0.7, PSEUDONYMS)
     async with desk(gone) as client:
         answer = await client.get("/v1/receipts/m-1", headers=bearer("token"))
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
     await gone.close()
+
+
+@pytest.mark.wire
+async def test_a_receipt_is_whole_also_after_the_pepper_was_changed(redis_url: str, tenant: str) -> None:
+    where = RedisSettings(url=redis_url)
+    old, new = on_redis(redis_url), RedisReceipts(where, SECONDS, 0.7, CHANGED)
+    seen, copies = RedisDedup(where, SECONDS, PSEUDONYMS), RedisDedup(where, SECONDS, CHANGED)
+    await seen.claim([Sighting(tenant, "m-1", "0:1")])
+    await copies.claim([Sighting(tenant, "m-1", "0:2")])
+    await old.note([entry(tenant, "r", "1 ada"), entry(tenant, "w", "2 ada")])
+    await new.note([entry(tenant, "r", "3 ada")])
+    known = await new.find(tenant, "m-1")
+    assert (known.texts, known.place, known.copies) == ({"r": "3 ada", "w": "2 ada"}, "0:1", {"0:2": "0:1"})
+    for each in (old, new, seen, copies):
+        await each.close()

@@ -16,8 +16,11 @@ from cdp_profiles.domain.parts import micros
 from cdp_profiles.domain.updating import update
 from cdp_profiles.store import MemoryProfileStore, MongoProfileStore
 from cdp_runtime.failures import Conflict
+from cdp_runtime.pseudonyms import Pseudonymizer
 from cdp_runtime.settings import MongoSettings
 from pymongo.errors import ServerSelectionTimeoutError
+
+PEPPER = b"pepper for the tests"
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +155,8 @@ async def test_find_follows_redirects(make, store, write, noon):
         assert [profile.id for profile in found] == [make.record_id("ann")]
 
 
-async def test_who_was_parted_is_found_where_they_are(make, store, write, noon):
+@pytest.mark.parametrize("rotates", [False, True], ids=["one pepper", "a pepper that was changed since"])
+async def test_who_was_parted_is_found_where_they_are(make, store, write, noon, rotates):
     tablet = store_lookup(make, "tablet")
     await write(
         make.event(1, "ann", user_id="u1", anonymous_id="tablet"),
@@ -164,6 +168,8 @@ async def test_who_was_parted_is_found_where_they_are(make, store, write, noon):
     note(people, [unmerge], noon)
     list(hand_over(people, unmerge))
     await store.save(people)
+    if rotates:
+        store._pseudonyms = changed(make)
     found = await store.find("demo", identifier("anonymous_id", "tablet"))
     assert [profile.id for profile in found] == [make.record_id("device")]
 
@@ -171,6 +177,21 @@ async def test_who_was_parted_is_found_where_they_are(make, store, write, noon):
 def store_lookup(make, value):
     """What the graph calls an anonymous id."""
     return make.pseudonyms.of("demo", "anonymous_id", value)
+
+
+async def test_who_was_seen_under_a_former_pepper_is_found_and_once(make, store, write):
+    await write(make.event(1, "ann", user_id="u1"), make.event(2, "bob", user_id="u2"))
+    store._pseudonyms = changed(make)
+    await write(make.event(3, "ann", user_id="u1", anonymous_id="new"), make.event(4, "device", user_id="u1"))
+    ids = [profile.id for profile in await store.find("demo", identifier("user_id", "u1"))]
+    assert sorted(ids) == sorted([make.record_id("ann"), make.record_id("device")])
+    assert [p.id for p in await store.find("demo", identifier("anonymous_id", "new"))] == [make.record_id("ann")]
+    assert [p.id for p in await store.find("demo", identifier("user_id", "u2"))] == [make.record_id("bob")]
+
+
+def changed(make):
+    """The pseudonyms after a change of the pepper."""
+    return Pseudonymizer(b"a pepper of next year", [PEPPER])
 
 
 async def test_find_passes_over_who_is_not_there_yet(make, store, write):

@@ -11,16 +11,22 @@ class Pseudonymizer:
     """HMAC-SHA-256 under one secret (the pepper), truncated to 128 bits and written as 32 hex digits.
 
     `former`: peppers that are no longer written with, the newest first; what was stored under them can still be
-    looked up. `version` tells pseudonyms of different peppers apart where they are stored; it gives nothing away.
+    looked up. `version` tells pseudonyms of different peppers apart where they are stored, and gives nothing away;
+    `versions` has those of all.
     """
 
     def __init__(self, pepper: bytes, former: Sequence[bytes] = ()) -> None:
         self._current, *self._former = (_keyed(each) for each in (pepper, *former))
-        self.version = _of(self._current, "", "", "version")[:8]
+        self.versions = tuple(_of(each, "", "", "version")[:8] for each in (self._current, *self._former))
+        self.version = self.versions[0]
 
     def of(self, tenant: str, kind: str, value: str) -> str:
         """The pseudonym of a value of a kind within a tenant; parts are length-prefixed, so none collide."""
         return _of(self._current, tenant, kind, value)
+
+    def all_of(self, tenant: str, kind: str, value: str) -> tuple[str, ...]:
+        """Every pseudonym that the value may be stored under, the current one first."""
+        return self.of(tenant, kind, value), *self.former(tenant, kind, value)
 
     def former(self, tenant: str, kind: str, value: str) -> tuple[str, ...]:
         """What it was called under former peppers, the newest first."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ssl
 from pathlib import Path
-from typing import Final, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, FilePath, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from cdp_runtime.pseudonyms import Pseudonymizer
 
 SECRETS: Final = Path("/run/secrets")
 CONFIG: Final = SettingsConfigDict(
@@ -120,11 +122,32 @@ class HttpBounds(BaseSettings):
 
 
 class PrivacySettings(BaseSettings):
-    """The secret under which identifiers become pseudonyms; the same in every service, never changed."""
+    """The secret under which identifiers become pseudonyms; the same in every service.
+
+    It is changed in all of them while no event is under way: infra/runbooks/change-the-pepper.md.
+    """
 
     model_config = SettingsConfigDict(**CONFIG, env_prefix="CDP_")
 
     pepper: SecretStr = Field(min_length=16, description="at least 16 characters, no default")
+    former_peppers: tuple[Annotated[SecretStr, Field(min_length=16)], ...] = Field(
+        default=(),
+        description="JSON list, newest first: what is known under these is still found",
+    )
+
+    @property
+    def pseudonyms(self) -> Pseudonymizer:
+        """What hashes identifiers: under the pepper, and to look them up under those before it."""
+        return Pseudonymizer(_bytes(self.pepper), list(map(_bytes, self.former_peppers)))
+
+    @property
+    def lasting(self) -> Pseudonymizer:
+        """Hashes under the first pepper of all, for names that must never change and leave no database."""
+        return Pseudonymizer(_bytes((self.pepper, *self.former_peppers)[-1]))
+
+
+def _bytes(secret: SecretStr) -> bytes:
+    return secret.get_secret_value().encode()
 
 
 class AdminSettings(BaseSettings):

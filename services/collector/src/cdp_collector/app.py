@@ -8,9 +8,7 @@ from uuid import uuid4
 from cdp_runtime.app import Role, role
 from cdp_runtime.clock import Clock, SystemClock
 from cdp_runtime.kafka_client import KafkaProducer
-from cdp_runtime.pseudonyms import Pseudonymizer
 from cdp_runtime.rates import Rates
-from cdp_runtime.settings import PrivacySettings
 from cdp_runtime.tracing import tracer_provider
 from fastapi import FastAPI
 from opentelemetry.trace import Tracer
@@ -55,7 +53,7 @@ def edge_api(
     settings: HttpSettings, definitions: Definitions, log: EventLog, clock: Clock, tracer: Tracer
 ) -> FastAPI:
     """The edge's routes over any log."""
-    pseudonym, limits = pseudonyms(settings.privacy).of, settings.limits()
+    pseudonym, limits = settings.privacy.pseudonyms.of, settings.limits()
     rates = Rates(settings.http.requests_per_second, settings.http.burst_seconds)
     edge = Edge(
         definitions.catalogue,
@@ -88,9 +86,9 @@ def build_validator(settings: ValidatorSettings | None = None) -> Role:
     """The validator: received events in, validated and rejected ones out. A bad setting fails by its name."""
     settings = settings or ValidatorSettings()
     definitions = Definitions()
-    pseudonym = pseudonyms(settings.privacy).of
-    validator = Validator(definitions.catalogue, pseudonym, settings.limits())
-    dedup = RedisDedup(settings.redis, settings.dedup_seconds, pseudonym)
+    pseudonyms = settings.privacy.pseudonyms
+    validator = Validator(definitions.catalogue, pseudonyms.of, settings.limits())
+    dedup = RedisDedup(settings.redis, settings.dedup_seconds, pseudonyms)
     return role(
         VALIDATOR,
         kafka=settings.kafka,
@@ -103,8 +101,8 @@ def build_validator(settings: ValidatorSettings | None = None) -> Role:
 def build_receipts(settings: ReceiptsSettings | None = None) -> Role:
     """The receipts: what became of each event, kept and told. A bad setting fails by its name."""
     settings = settings or ReceiptsSettings()
-    pseudonym = pseudonyms(settings.privacy).of
-    kept = RedisReceipts(settings.redis, settings.receipt_seconds, settings.receipt_memory_share, pseudonym)
+    pseudonyms, share = settings.privacy.pseudonyms, settings.receipt_memory_share
+    kept = RedisReceipts(settings.redis, settings.receipt_seconds, share, pseudonyms)
     rates = Rates(settings.http.requests_per_second, settings.http.burst_seconds)
     return role(
         RECEIPTS,
@@ -113,11 +111,6 @@ def build_receipts(settings: ReceiptsSettings | None = None) -> Role:
         resources=[kept],
         api=receipts_api(kept, settings.tokens, rates, settings.receipt_seconds),
     )
-
-
-def pseudonyms(settings: PrivacySettings) -> Pseudonymizer:
-    """The keyed hash under the platform's pepper."""
-    return Pseudonymizer(settings.pepper.get_secret_value().encode())
 
 
 def minted() -> str:

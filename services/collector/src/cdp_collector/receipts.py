@@ -11,6 +11,7 @@ from itertools import chain
 from typing import Any, Final, Protocol
 
 from cdp_runtime.failures import Away
+from cdp_runtime.pseudonyms import Pseudonymizer
 from cdp_runtime.redis_client import redis_client
 from cdp_runtime.settings import RedisSettings
 from redis.exceptions import RedisError
@@ -18,7 +19,7 @@ from redis.exceptions import RedisError
 from cdp_collector.domain.receipts import Known
 from cdp_collector.domain.texts import Entry, join
 from cdp_collector.domain.trails import Trail
-from cdp_collector.store import MemoryDedup, copies_key, seen_key
+from cdp_collector.store import MESSAGE, MemoryDedup, copies_key, seen_key
 
 RECORDS_A_CALL: Final = 500
 LONGEST_CHAIN: Final = 64
@@ -118,11 +119,9 @@ class RedisReceipts:
     is the part of Redis' memory beyond which nothing is added, where Redis has a limit.
     """
 
-    def __init__(
-        self, settings: RedisSettings, seconds: int, share: float, pseudonym: Callable[[str, str, str], str]
-    ) -> None:
+    def __init__(self, settings: RedisSettings, seconds: int, share: float, pseudonyms: Pseudonymizer) -> None:
         self._limits = seconds, share
-        self._pseudonym = pseudonym
+        self._pseudonyms = pseudonyms
         self._redis = redis_client(settings)
         self._join = self._redis.register_script(JOIN)
 
@@ -145,11 +144,17 @@ class RedisReceipts:
     async def find(self, tenant: str, message_id: str) -> Known:
         """See Receipts. One round trip."""
         pipeline = self._redis.pipeline(transaction=False)
-        pipeline.hgetall(self._key("receipt", tenant, message_id))
-        pipeline.get(seen_key(tenant, message_id, self._pseudonym))
-        pipeline.hgetall(copies_key(tenant, message_id, self._pseudonym))
-        texts, place, copies = await pipeline.execute()
-        return Known(_texts(texts), place.decode() if place else None, _texts(copies))
+        for name in self._pseudonyms.all_of(tenant, MESSAGE, message_id)[::-1]:
+            pipeline.hgetall(f"{tenant}:receipt:{name}")
+            pipeline.get(seen_key(tenant, name))
+            pipeline.hgetall(copies_key(tenant, name))
+        answers = await pipeline.execute()
+        texts: dict[str, str] = {}
+        for found in answers[::3]:
+            for field, text in _texts(found).items():
+                join(texts, field, text)
+        place = next((place.decode() for place in answers[1::3] if place), None)
+        return Known(texts, place, {k: v for found in answers[2::3] for k, v in _texts(found).items()})
 
     async def follow(self, tenant: str, trail: Trail) -> None:
         """See Receipts. One round trip a merge or parting."""
@@ -167,7 +172,7 @@ class RedisReceipts:
         await self._redis.aclose()
 
     def _key(self, kind: str, tenant: str, name: str) -> str:
-        known_by = self._pseudonym(tenant, "message", name) if kind == "receipt" else name
+        known_by = self._pseudonyms.of(tenant, MESSAGE, name) if kind == "receipt" else name
         return f"{tenant}:{kind}:{known_by}"
 
 

@@ -15,6 +15,7 @@ from cdp_runtime.clock import Clock
 from cdp_runtime.codec import encode
 from cdp_runtime.failures import Away
 from cdp_runtime.kafka_client import KafkaProducer
+from cdp_runtime.pseudonyms import Pseudonymizer
 from cdp_runtime.redis_client import redis_client
 from cdp_runtime.settings import RedisSettings
 from cdp_runtime.tables import AnyTable, GlobalTable
@@ -23,11 +24,11 @@ from cdp_runtime.transport import Headers, Outgoing
 from cdp_collector.domain.catalogue import Catalogue
 from cdp_collector.domain.intake import Taken
 from cdp_collector.domain.sightings import MOST_COPIES, Sighting
-from cdp_collector.domain.structure import Pseudonym
 
 log: Final = logging.getLogger("cdp.edge")
 
 MOST_LATE: Final = 64
+MESSAGE: Final = "message"  # the kind of pseudonym that a message id has
 
 
 class Definitions:
@@ -124,28 +125,40 @@ class RedisDedup:
     `<tenant>:copies:<hash>` holds the places of copies, each with the first place; most events have none.
     """
 
-    def __init__(self, settings: RedisSettings, seconds: int, pseudonym: Pseudonym) -> None:
+    def __init__(self, settings: RedisSettings, seconds: int, pseudonyms: Pseudonymizer) -> None:
         self._seconds = seconds
-        self._pseudonym = pseudonym
+        self._pseudonyms = pseudonyms
         self._redis = redis_client(settings)
         self._copy = self._redis.register_script(COPY)
 
     async def claim(self, sightings: Sequence[Sighting | None]) -> list[bool]:
         """See Dedup. One round trip, and one more where there are copies."""
         asked = [sighting for sighting in sightings if sighting]
-        pipeline = self._redis.pipeline(transaction=False)
-        for sighting in asked:
-            key = seen_key(sighting.tenant, sighting.message_id, self._pseudonym)
-            pipeline.execute_command("SET", key, sighting.place, "NX", "GET", "EX", self._seconds, get=True)
-        places: list[bytes | None] = await pipeline.execute() if asked else []
+        places = await self._places(asked) if asked else []
         firsts = [place in (None, s.place.encode()) for s, place in zip(asked, places, strict=True)]
         copies = [(s, place) for s, place, first in zip(asked, places, firsts, strict=True) if place and not first]
         if copies:
-            keys = [copies_key(s.tenant, s.message_id, self._pseudonym) for s, _ in copies]
+            keys = [copies_key(s.tenant, self._pseudonyms.of(*named(s))) for s, _ in copies]
             found = [text for s, first in copies for text in (s.place, first)]
             await self._copy(keys=keys, args=[self._seconds, MOST_COPIES, *found])
         answers = iter(firsts)
         return [sighting is None or next(answers) for sighting in sightings]
+
+    async def _places(self, sightings: Sequence[Sighting]) -> list[bytes | None]:
+        """Where each was seen first, under a former pepper rather than under the current one; None: here."""
+        pipeline = self._redis.pipeline(transaction=False)
+        for sighting in sightings:
+            current, *former = [seen_key(sighting.tenant, n) for n in self._pseudonyms.all_of(*named(sighting))]
+            if former:
+                pipeline.mget(former)
+            pipeline.execute_command("SET", current, sighting.place, "NX", "GET", "EX", self._seconds, get=True)
+        answers = await pipeline.execute()
+        if len(answers) == len(sightings):
+            return list(answers)
+        return [
+            next((place for place in former if place), current)
+            for former, current in zip(answers[::2], answers[1::2], strict=True)
+        ]
 
     async def ping(self) -> None:
         """Raise if Redis does not answer."""
@@ -156,14 +169,19 @@ class RedisDedup:
         await self._redis.aclose()
 
 
-def seen_key(tenant: str, message_id: str, pseudonym: Pseudonym) -> str:
-    """Where the first place of a message id stands in Redis."""
-    return f"{tenant}:seen:{pseudonym(tenant, 'message', message_id)}"
+def named(sighting: Sighting) -> tuple[str, str, str]:
+    """What the pseudonym of its message id is made of."""
+    return sighting.tenant, MESSAGE, sighting.message_id
 
 
-def copies_key(tenant: str, message_id: str, pseudonym: Pseudonym) -> str:
+def seen_key(tenant: str, message: str) -> str:
+    """Where the first place of a message id, given by its pseudonym, stands in Redis."""
+    return f"{tenant}:seen:{message}"
+
+
+def copies_key(tenant: str, message: str) -> str:
     """Where the places of its copies stand in Redis."""
-    return f"{tenant}:copies:{pseudonym(tenant, 'message', message_id)}"
+    return f"{tenant}:copies:{message}"
 
 
 class EventLog(Protocol):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from cdp_runtime.app import Role, role
-from cdp_runtime.pseudonyms import Pseudonymizer
+from cdp_runtime.peppers import note_pepper
 
 from cdp_consent.handlers import policy_table, stages
 from cdp_consent.settings import Settings
@@ -14,13 +16,12 @@ def build_gate(settings: Settings | None = None) -> Role:
     """The gate: validated events in, permitted and withheld ones out. A bad setting fails here, by its name."""
     settings = settings or Settings()
     consents = MongoConsentStore(settings.mongo)
-    policies = policy_table()
-    pseudonyms = Pseudonymizer(settings.privacy.pepper.get_secret_value().encode())
+    policies, pseudonyms = policy_table(), settings.privacy.pseudonyms
     return role(
         "consent-gate",
         kafka=settings.kafka,
         stages=stages(consents, policies, pseudonyms),
         tables=[policies],
         resources=[consents],
-        before=[consents.migrate],
+        before=[consents.migrate, partial(note_pepper, consents.database, pseudonyms)],
     )

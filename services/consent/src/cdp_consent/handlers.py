@@ -26,7 +26,7 @@ async def guard_events(
 ) -> None:
     """Let each event pass or withhold it, by the choices of every id on it. Safe twice."""
     events = [(event, ids_of(event, pseudonyms)) for event in batch]
-    known = await consents.load(i for _, ids in events for i in ids.bearing)
+    known = await consents.load(i for _, ids in events for i in ids.all)
     verdicts = judge(events, known, policies, batch.now)
     await consents.save(known)
     for event, verdict in verdicts:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from cdp_contracts.topics import MATCHES_DECIDED, UNMERGES_REQUESTED
 from cdp_runtime.app import Role, role
 from cdp_runtime.clock import SystemClock
 from cdp_runtime.kafka_client import KafkaProducer
-from cdp_runtime.pseudonyms import Pseudonymizer
+from cdp_runtime.peppers import note_pepper
 from cdp_runtime.rates import Rates
 
 from cdp_identity.api import build_api
@@ -30,7 +32,7 @@ MATCHER_ROLE = "identity-matcher"
 def build_resolver(settings: Settings | None = None) -> Role:
     """The role `identity-resolver`: whose is each event?"""
     settings = settings or Settings()
-    pseudonyms = pseudonymizer(settings)
+    pseudonyms = settings.privacy.pseudonyms
     store = MongoGraphStore(settings.mongo, pepper=pseudonyms.version)
     graph = IdentityGraph(store, settings.cache_size)
     rules, clock = rules_table(), SystemClock()
@@ -45,22 +47,14 @@ def build_resolver(settings: Settings | None = None) -> Role:
         producer=producer,
         api=build_api(store, pseudonyms, Stewards(store, pseudonyms, requests, verdicts, clock)),
         resources=[store],
-        before=[store.migrate],
+        before=[store.migrate, partial(note_pepper, store.database, pseudonyms)],
     )
-
-
-def pseudonymizer(settings: Settings) -> Pseudonymizer:
-    """What hashes identifiers: under the pepper, and to look them up under those before it."""
-    secrets = (settings.privacy.pepper, *settings.former_peppers)
-    pepper, *former = (secret.get_secret_value().encode() for secret in secrets)
-    return Pseudonymizer(pepper, former)
 
 
 def build_matcher(settings: MatcherSettings | None = None) -> Role:
     """The role `identity-matcher`: who may be one person though no identifier says so?"""
     settings = settings or MatcherSettings()
     store, clock = MongoMatcherStore(settings.mongo), SystemClock()
-    pseudonyms = Pseudonymizer(settings.privacy.pepper.get_secret_value().encode())
     rules = Rules(frozenset(settings.match_purposes), settings.match_regions, settings.match_unasked)
     producer = KafkaProducer(settings.kafka)
     rates = Rates(settings.http.requests_per_second, settings.http.burst_seconds)
@@ -68,7 +62,7 @@ def build_matcher(settings: MatcherSettings | None = None) -> Role:
     return role(
         MATCHER_ROLE,
         kafka=settings.kafka,
-        stages=matcher_stages(Matcher(store.records, rules, pseudonyms)),
+        stages=matcher_stages(Matcher(store.records, rules, settings.privacy.lasting)),
         resources=[store],
         producer=producer,
         api=build_queue(Desk(store.records, verdicts, settings.tokens, rates, clock)),

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cdp_runtime.access import ReadToken, Tokens, parse_tokens
 from cdp_runtime.settings import CONFIG, HttpBounds, KafkaSettings, MongoSettings, PrivacySettings
-from pydantic import BeforeValidator, Field, SecretStr
+from pydantic import BeforeValidator, Field
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
@@ -23,9 +23,6 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(**CONFIG, env_prefix="CDP_IDENTITY_")
 
     cache_size: int = Field(default=100_000, ge=0, description="identifiers whose entity a worker remembers")
-    former_peppers: tuple[SecretStr, ...] = Field(
-        default=(), description="JSON list, newest first: identifiers known under these keep their pseudonym"
-    )
     kafka: KafkaSettings = Field(default_factory=KafkaSettings)
     mongo: MongoSettings = Field(default_factory=MongoSettings)
     privacy: PrivacySettings = Field(default_factory=PrivacySettings)

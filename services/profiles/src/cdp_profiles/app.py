@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from cdp_runtime.app import Role, role
+from cdp_runtime.peppers import note_pepper
 from cdp_runtime.rates import Rates
 
 from cdp_profiles.api.readers import Readers
@@ -15,13 +18,14 @@ from cdp_profiles.store import MongoProfileStore
 def build_writer(settings: Settings | None = None) -> Role:
     """Applies events and merges to the records."""
     settings = settings or Settings()
-    profiles = MongoProfileStore(settings.mongo, settings.pseudonyms)
+    pseudonyms = settings.privacy.pseudonyms
+    profiles = MongoProfileStore(settings.mongo, pseudonyms)
     return role(
         "profiles-writer",
         kafka=settings.kafka,
         stages=stages(profiles, settings.limits),
         resources=[profiles],
-        before=[profiles.migrate],
+        before=[profiles.migrate, partial(note_pepper, profiles.database, pseudonyms)],
     )
 
 
@@ -29,7 +33,7 @@ def build_http(settings: Settings | None = None) -> Role:
     """Answers readers."""
     settings = settings or Settings()
     impatient = settings.mongo.model_copy(update={"timeout_seconds": settings.read_seconds})
-    profiles = MongoProfileStore(impatient, settings.pseudonyms)
+    profiles = MongoProfileStore(impatient, settings.privacy.pseudonyms)
     rates = Rates(settings.http.requests_per_second, settings.http.burst_seconds)
     api = build_api(profiles, Readers(settings.read_tokens, rates))
     return role("profiles-http", resources=[profiles], api=api)

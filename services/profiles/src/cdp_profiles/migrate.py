@@ -10,7 +10,7 @@ from cdp_profiles.store import MongoProfileStore
 
 async def migrate(settings: Settings) -> None:
     """Make what is missing."""
-    profiles = MongoProfileStore(settings.mongo, settings.pseudonyms)
+    profiles = MongoProfileStore(settings.mongo, settings.privacy.pseudonyms)
     try:
         await profiles.migrate()
     finally:

@@ -6,7 +6,6 @@ from typing import Annotated, Literal, TypeAlias
 
 from cdp_runtime import access
 from cdp_runtime.access import parse_tokens
-from cdp_runtime.pseudonyms import Pseudonymizer
 from cdp_runtime.settings import CONFIG, HttpBounds, KafkaSettings, MongoSettings, PrivacySettings
 from pydantic import BeforeValidator, Field
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -55,8 +54,3 @@ class Settings(BaseSettings):
             identifiers=self.max_identifiers,
             total_bytes=self.max_total_bytes,
         )
-
-    @property
-    def pseudonyms(self) -> Pseudonymizer:
-        """Turns identifiers into what they are looked up by."""
-        return Pseudonymizer(self.privacy.pepper.get_secret_value().encode())

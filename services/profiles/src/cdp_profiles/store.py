@@ -80,9 +80,9 @@ class MemoryProfileStore:
 
     async def find(self, tenant: str, identifier: Identifier) -> list[Profile]:
         """See ProfileStore."""
-        lookup = lookup_of(tenant, identifier, self._pseudonyms)
-        found = sorted(self._seen_on.get(lookup, ()))[:MOST_FOUND]
-        return holders(await self.load(found), identifier, lookup.removeprefix(f"{tenant}/"))
+        names = names_of(tenant, identifier, self._pseudonyms)
+        found = sorted({record for name in names for record in self._seen_on.get(f"{tenant}/{name}", ())})
+        return holders(await self.load(found[:MOST_FOUND]), identifier, names)
 
     async def ping(self) -> None:
         """See ProfileStore."""
@@ -100,9 +100,9 @@ class MongoProfileStore:
         self._client = mongo_client(
             settings, appname="cdp-profiles", socketTimeoutMS=milliseconds, maxPoolSize=CONNECTIONS
         )
-        database = self._client[f"{settings.database_prefix}_profiles"]
-        self.sightings: AsyncIOMotorCollection[Document] = database["sightings"]
-        self._records = MongoRecords(database["profiles"], Profile, keep_bytes=KEEP_BYTES)
+        self.database = self._client[f"{settings.database_prefix}_profiles"]
+        self.sightings: AsyncIOMotorCollection[Document] = self.database["sightings"]
+        self._records = MongoRecords(self.database["profiles"], Profile, keep_bytes=KEEP_BYTES)
         self._pseudonyms = pseudonyms
 
     async def load(self, ids: Iterable[str]) -> dict[str, Profile]:
@@ -125,10 +125,11 @@ class MongoProfileStore:
 
     async def find(self, tenant: str, identifier: Identifier) -> list[Profile]:
         """See ProfileStore."""
-        lookup = lookup_of(tenant, identifier, self._pseudonyms)
-        found = await self.sightings.find({"lookup": lookup}, {"record": 1}).limit(MOST_FOUND).to_list(None)
+        names = names_of(tenant, identifier, self._pseudonyms)
+        seen = {"lookup": {"$in": [f"{tenant}/{name}" for name in names]}}
+        found = await self.sightings.find(seen, {"record": 1}).limit(MOST_FOUND).to_list(None)
         people = await self.load(document["record"] for document in found)
-        return holders(people, identifier, lookup.removeprefix(f"{tenant}/"))
+        return holders(people, identifier, names)
 
     async def migrate(self) -> None:
         """Make the index that `find` needs. Idempotent."""
@@ -151,15 +152,15 @@ async def with_targets(records: Records[Profile], ids: Iterable[str]) -> dict[st
     return people
 
 
-def holders(people: Mapping[str, Profile], identifier: Identifier, pseudonym: str) -> list[Profile]:
-    """Those who have the identifier, are no redirects, and were not parted from it."""
+def holders(people: Mapping[str, Profile], identifier: Identifier, pseudonyms: Iterable[str]) -> list[Profile]:
+    """Those who have the identifier, are no redirects, and were not parted from it under any of its pseudonyms."""
     text = lookup_text(identifier)
     return [
         profile
         for profile in people.values()
         if profile.into is None
         and any(i.kind == identifier.kind and lookup_text(i) == text for i in profile.joined.identifiers)
-        and taker_of(people, profile, pseudonym) is profile
+        and all(taker_of(people, profile, pseudonym) is profile for pseudonym in pseudonyms)
     ]
 
 
@@ -167,12 +168,13 @@ def sightings(people: Mapping[str, Profile], pseudonyms: Pseudonymizer) -> Itera
     """The identifiers that are new on these records."""
     for profile in people.values():
         for identifier in profile.sighted:
-            yield Sighting(lookup_of(profile.tenant, identifier, pseudonyms), profile.id)
+            current, *_ = names_of(profile.tenant, identifier, pseudonyms)
+            yield Sighting(f"{profile.tenant}/{current}", profile.id)
 
 
-def lookup_of(tenant: str, identifier: Identifier, pseudonyms: Pseudonymizer) -> str:
-    """What an identifier is looked up by: no other tenant's is the same."""
-    return f"{tenant}/{pseudonyms.of(tenant, identifier.kind, lookup_text(identifier))}"
+def names_of(tenant: str, identifier: Identifier, pseudonyms: Pseudonymizer) -> tuple[str, ...]:
+    """The pseudonyms that an identifier may be known by, the current one first."""
+    return pseudonyms.all_of(tenant, identifier.kind, lookup_text(identifier))
 
 
 def sighting_document(sighting: Sighting) -> Document:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, TypeAlias, get_args
 
-from cdp_contracts.events_v1 import EventReceived, EventType
+from cdp_contracts.events_v1 import EventReceived, EventType, subject_text
 from pydantic import JsonValue
 
 from cdp_collector.domain.bounds import NUL
@@ -59,10 +59,7 @@ def own_message_id(event: EventReceived, limits: Limits) -> str | None:
 
 def subject_of(event: EventReceived) -> str | None:
     """Whose order is kept: the device, else the user. None if there is neither."""
-    device, user = identifier(event.anonymous_id), identifier(event.user_id)
-    if device is not None:
-        return f"device:{device}"
-    return None if user is None else f"user:{user}"
+    return subject_text(identifier(event.anonymous_id), identifier(event.user_id))
 
 
 def _type_fault(event: EventReceived) -> Fault | None:

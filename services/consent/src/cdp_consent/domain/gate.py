@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 from uuid import UUID
@@ -23,9 +23,13 @@ MEMORY: Final[TypeAdapter[tuple[datetime, Verdict]]] = TypeAdapter(tuple[datetim
 
 
 class Known(Protocol):
-    """A subject as its store hands it out, with the verdicts that a redelivery must not change."""
+    """A subject as its store hands it out, with the verdicts that a redelivery must not change.
+
+    `rev` is 0 as long as it was never stored.
+    """
 
     subject: Subject
+    rev: int
 
     def seen(self, message_id: UUID, /) -> bool:
         """Whether a verdict is remembered."""
@@ -46,27 +50,51 @@ class Known(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Ids:
-    """The pseudonyms of an event: whose choices it carries, and whose choices bear on it."""
+    """The pseudonyms of an event: whose choices it carries, and whose choices bear on it.
+
+    `former` has, by each of them, what it was under former peppers.
+    """
 
     speaking: tuple[str, ...]
     bearing: tuple[str, ...]
+    former: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Everything that the choices may be stored under."""
+        return self.bearing + tuple(name for names in self.former.values() for name in names)
+
+    def stored(self, known: Mapping[str, Known]) -> Ids:
+        """The same as they are stored: who was known under a former pepper stays known by that pseudonym alone.
+
+        Should one be stored under several, each of them speaks and bears: the most restrictive holds.
+        """
+        if not self.former:
+            return self
+
+        def found(names: Iterable[str]) -> tuple[str, ...]:
+            every = ((name, [n for n in (name, *self.former.get(name, ())) if known[n].rev]) for name in names)
+            return tuple(dict.fromkeys(name for current, there in every for name in there or [current]))
+
+        return Ids(found(self.speaking), found(self.bearing))
 
 
 def ids_of(event: EventValidated, pseudonyms: Pseudonymizer) -> Ids:
     """The ids on an event. An alias's previous id may be of either kind: it bears on the event as both."""
-    inner = event.event
-    speaking = [
-        pseudonyms.of(event.tenant, kind, value)
-        for kind, value in (
-            ("user_id", plain(inner.user_id)),
-            ("anonymous_id", plain(inner.anonymous_id)),
-            ("cookie", plain(inner.first_party_id)),
-        )
-        if value
-    ] or [event.subject]
+    inner, former = event.event, dict[str, tuple[str, ...]]()
+
+    def named(kind: str, value: str) -> str:
+        name, *others = pseudonyms.all_of(event.tenant, kind, value)
+        if others:
+            former[name] = tuple(others)
+        return name
+
+    own = {"user_id": inner.user_id, "anonymous_id": inner.anonymous_id, "cookie": inner.first_party_id}
+    spelled = [(kind, plain(value)) for kind, value in own.items()]
+    speaking = [named(kind, value) for kind, value in spelled if value] or [event.subject]
     previous = plain(inner.previous_id)
-    before = [pseudonyms.of(event.tenant, kind, previous) for kind in ("user_id", "anonymous_id") if previous]
-    return Ids(tuple(speaking), tuple(dict.fromkeys(speaking + before)))
+    before = [named(kind, previous) for kind in ("user_id", "anonymous_id") if previous]
+    return Ids(tuple(speaking), tuple(dict.fromkeys(speaking + before)), former)
 
 
 def plain(value: str | None) -> str:
@@ -89,14 +117,16 @@ def judge(
 ) -> list[tuple[EventValidated, Verdict]]:
     """Decide every event, in order; a choice holds for the later events of its ids, a copy is decided alike.
 
-    `known` holds every id of the events and takes in what they say. Where a choice changed a subject, the
-    verdicts that would now be others are remembered with it: a redelivery is decided as it was the first time.
+    `known` holds all that the ids of the events may be stored under, and takes in what they say. Where a choice
+    changed a subject, the verdicts that would now be others are remembered with it: a redelivery is decided as it
+    was the first time.
     """
     cases: dict[UUID, Case] = {}
     changed: set[str] = set()
     verdicts: list[tuple[EventValidated, Verdict]] = []
-    for event, ids in events:
+    for event, named in events:
         if event.id not in cases:
+            ids = named.stored(known)
             reading = read(event, book.in_force(event.tenant, event.received_at))
             changed.update(_hear(event, reading, ids, known, now))
             verdict = _remembered(event, ids, known, now) or _decide(reading, ids, known)

@@ -6,11 +6,11 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
-from cdp_contracts.events_v1 import Event, EventPermitted
+from cdp_contracts.events_v1 import Event, EventPermitted, subject_text
 from cdp_runtime.pseudonyms import Pseudonymizer
 from pydantic import JsonValue
 
-from cdp_identity.domain.rules import SHIPPED, Kind, Rules
+from cdp_identity.domain.rules import SHIPPED, SUBJECT, Kind, Rules
 from cdp_identity.domain.values import device_value, email_value, named_value, phone_value
 
 Rule: TypeAlias = Literal["same-event", "alias", "match", "do-not-link"]
@@ -63,7 +63,14 @@ def signs_of(event: EventPermitted, pseudonyms: Pseudonymizer, rules: Rules = SH
         identifier = Identifier(kind, pseudonyms.of(event.tenant, kind, value))
         found.setdefault(identifier, Sign(identifier, rule, pseudonyms.former(event.tenant, kind, value)))
     signs = sorted(found.values(), key=lambda sign: rules.priority(sign.identifier.kind))
-    return tuple(signs[: rules.per_event]) or (Sign(Identifier("subject", event.subject)),)
+    return tuple(signs[: rules.per_event]) or (subject_sign(event, pseudonyms),)
+
+
+def subject_sign(event: EventPermitted, pseudonyms: Pseudonymizer) -> Sign:
+    """What an event is known by that names nobody."""
+    text = subject_text(event.event.anonymous_id, event.event.user_id)
+    former = pseudonyms.former(event.tenant, "subject", text) if text else ()
+    return Sign(Identifier(SUBJECT, event.subject), former=former)
 
 
 def pseudonyms_of(tenant: str, kind: Kind, raw: str, pseudonyms: Pseudonymizer) -> tuple[str, ...]:
@@ -74,7 +81,7 @@ def pseudonyms_of(tenant: str, kind: Kind, raw: str, pseudonyms: Pseudonymizer) 
     value = phone_value(raw, None) if kind == "phone" else READ.get(kind, named_value)(raw)
     if value is None:
         return ()
-    return pseudonyms.of(tenant, kind, value), *pseudonyms.former(tenant, kind, value)
+    return pseudonyms.all_of(tenant, kind, value)
 
 
 def _named_by(event: Event) -> Iterator[Named]:

@@ -11,7 +11,7 @@ from cdp_contracts.events_v1 import EventPermitted
 from cdp_runtime.pseudonyms import Pseudonymizer
 
 from cdp_identity.domain.entities import Entity, Link, claimed
-from cdp_identity.domain.identifiers import Identifier, Sign, signs_of
+from cdp_identity.domain.identifiers import Identifier, Sign, signs_of, subject_sign
 from cdp_identity.domain.rules import SHIPPED, USER, Bounds, RuleBook, Rules
 
 
@@ -19,7 +19,8 @@ from cdp_identity.domain.rules import SHIPPED, USER, Bounds, RuleBook, Rules
 class Sighting:
     """Identifiers that came on one event, the one that attributes it first. `seen_at` in epoch ms.
 
-    `subject` attributes it when none of them may; `rules` are those in force for it; `by` who decided a match.
+    `subject` attributes it when none of them may (`former_subjects`: under former peppers); `rules` are those in
+    force for it; `by` who decided a match.
     """
 
     event: UUID
@@ -30,6 +31,7 @@ class Sighting:
     rules: Rules = SHIPPED
     subject: str = ""
     by: str = ""
+    former_subjects: tuple[str, ...] = ()
 
     @property
     def first(self) -> Identifier:
@@ -88,7 +90,10 @@ def sighting_of(event: EventPermitted, pseudonyms: Pseudonymizer, book: RuleBook
     rules = book.in_force(event.tenant, event.received_at) if book else SHIPPED
     seen_at = int(event.received_at.timestamp() * 1000)
     signs = signs_of(event, pseudonyms, rules)
-    return Sighting(event.id, event.tenant, event.source, seen_at, signs, rules, event.subject)
+    former = subject_sign(event, pseudonyms).former
+    return Sighting(
+        event.id, event.tenant, event.source, seen_at, signs, rules, event.subject, former_subjects=former
+    )
 
 
 @dataclass(slots=True)

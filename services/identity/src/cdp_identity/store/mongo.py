@@ -45,12 +45,12 @@ class MongoGraphStore:
         self._client = mongo_client(
             settings, appname=f"cdp-{service}", socketTimeoutMS=milliseconds, maxPoolSize=CONNECTIONS
         )
-        self._database = self._client[f"{settings.database_prefix}_{service}"]
-        self._identifiers = self._database["identifiers"]
-        self._entities = self._database["entities"]
-        self._links = self._database["links"]
-        self._refusals = self._database["refusals"]
-        self._splits = self._database["splits"]
+        self.database = self._client[f"{settings.database_prefix}_{service}"]
+        self._identifiers = self.database["identifiers"]
+        self._entities = self.database["entities"]
+        self._links = self.database["links"]
+        self._refusals = self.database["refusals"]
+        self._splits = self.database["splits"]
         self._pepper = pepper
 
     async def migrate(self) -> None:
@@ -186,7 +186,7 @@ class MongoGraphStore:
 
     async def ping(self) -> None:
         """See GraphStore."""
-        await self._database.command("ping")
+        await self.database.command("ping")
 
     async def close(self) -> None:
         """Let go of the connections."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from cdp_identity.domain.identifiers import Identifier, Sign
+from cdp_identity.domain.rules import SUBJECT
 from cdp_identity.domain.sightings import Sighting
 from cdp_identity.store.view import View
 
@@ -20,8 +21,13 @@ async def readable(view: View, sightings: Sequence[Sighting]) -> list[Sighting]:
     if not view.marked and not any(sign.former for sighting in sightings for sign in sighting.signs):
         return list(sightings)
     read = [replace(sighting, signs=await _signs(view, sighting)) for sighting in sightings]
-    await view.load(sighting.first for sighting in read if sighting.first.kind == "subject")
-    return read
+    await view.load(name for sighting in read if sighting.first.kind == SUBJECT for name in names(sighting))
+    return [
+        replace(sighting, signs=tuple(known(view, sign) for sign in sighting.signs))
+        if sighting.first.kind == SUBJECT
+        else sighting
+        for sighting in read
+    ]
 
 
 def names(sighting: Sighting) -> list[Identifier]:
@@ -37,7 +43,8 @@ async def _signs(view: View, sighting: Sighting) -> tuple[Sign, ...]:
     kept = tuple([sign for sign in signs if not await _blocked(view, sign.identifier, sighting.seen_at)])
     if kept:
         return kept if kept[0] == signs[0] else kept[:1]
-    return (Sign(Identifier("subject", sighting.subject)),) if sighting.subject else tuple(signs)
+    subject = Sign(Identifier(SUBJECT, sighting.subject), former=sighting.former_subjects)
+    return (subject,) if sighting.subject else tuple(signs)
 
 
 def known(view: View, sign: Sign) -> Sign:
