@@ -14,7 +14,18 @@ import uvloop
 from cdp_devstack.running import running
 from cdp_devstack.servers import Stack
 
-from tests.bench import chain, end_to_end, hops, identity, matching, relay, runtime, scale, segments
+from tests.bench import (
+    chain,
+    end_to_end,
+    hops,
+    identity,
+    identity_stage,
+    matching,
+    relay,
+    runtime,
+    scale,
+    segments,
+)
 from tests.bench.report import Row, write
 
 Benchmark: TypeAlias = Callable[[Path], list[Row]]
@@ -53,6 +64,12 @@ def graph(folder: Path) -> list[Row]:
         return uvloop.run(identity.rows(stack))
 
 
+def resolver(folder: Path) -> list[Row]:
+    """In a process of its own, on servers of its own."""
+    with Stack.start("local", folder / "resolver") as stack:
+        return uvloop.run(identity_stage.rows(stack, folder / "resolver"))
+
+
 def engine(folder: Path) -> list[Row]:
     """In this process."""
     return segments.rows()
@@ -74,6 +91,7 @@ BENCHMARKS: Final[dict[str, Benchmark]] = {
     "hops": by_hop,
     "scale": by_size,
     "identity": graph,
+    "identity-stage": resolver,
     "segments": engine,
     "matching": who_is_who,
 }

@@ -148,9 +148,10 @@ async def bare_lookup(database: Database, names: Sequence[Sequence[str]]) -> Non
     await found(database["entities"], {document["entity"] for document in known.values()})
     new = [[name for name in event if name not in known] for event in names]
     if any(new):
-        pointers = [{"_id": f"bare-{name}", "entity": each[0]} for each in new for name in each]
-        await database["bare_persons"].insert_many([{"claims": each} for each in new if each])
-        await database["bare"].insert_many(pointers)
+        pointers = {name: {"_id": name, "entity": each[0]} for each in new for name in each}
+        persons = {each[0]: {"_id": each[0], "claims": each} for each in new if each}
+        await database["entities"].insert_many(list(persons.values()))
+        await database["identifiers"].insert_many(list(pointers.values()))
 
 
 async def cost_of_indexes(database: Database) -> Row:

@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 import pytest
-from cdp_collector.app import pseudonyms
 from cdp_collector.domain.limits import Limits
 from cdp_collector.domain.validator import Validator
 from cdp_collector.handlers import stages
@@ -34,7 +33,7 @@ class Platform:
     def __init__(self) -> None:
         self.bus = LocalBus(ManualClock(NOON))
         self.definitions = Definitions()
-        pseudonym = pseudonyms(PrivacySettings(pepper=PEPPER)).of
+        pseudonym = PrivacySettings(pepper=PEPPER).pseudonyms.of
         validator = Validator(self.definitions.catalogue, pseudonym, Limits())
         self.dedup = MemoryDedup(86400, self.bus.clock.now)
         self.bus.attach(ROLE, stages(validator, self.dedup), self.definitions.tables)

@@ -87,6 +87,9 @@ class View:
         An identifier is also followed to where it was parted; only ever to where it was parted later, for what was
         parted may have come back by a merge.
         """
+        known = self._entities.get(entity_id)
+        if known is not None and known.state == "active" and not known.parted:
+            return known  # as nearly always: every identifier of an event asks several times
         trail: list[UUID] = []
         epoch = 0
         entity = await self.entity(entity_id)
