@@ -9,7 +9,7 @@ from cdp_consent.store import ConsentStore, MemoryConsentStore
 from cdp_contracts.events_v1 import EventValidated
 from cdp_runtime.pseudonyms import Pseudonymizer
 from consent_builders import NOON, book, consent, event
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_consent_gate import streams
 
@@ -76,6 +76,7 @@ async def test_an_alias_is_held_to_what_the_previous_id_chose_before() -> None:
     assert await decided(store, AFTER, alias) == ["denied"]
 
 
+@settings(deadline=None)
 @given(streams(), st.data())
 async def test_wherever_the_pepper_is_changed_events_are_decided_as_if_it_had_not_been(
     said: list[EventValidated], data: st.DataObject
