@@ -64,6 +64,17 @@ def switching_store() -> tuple[MatcherStore, MatcherStore]:
     return kept, MatcherStore(*seen)  # type: ignore[arg-type]
 
 
+def stopped(work: Coroutine[Any, Any, Any], after: int) -> bool:
+    """Let a worker of a switching store read and write so many documents, then kill it; False if it was done."""
+    try:
+        for _ in range(after + 1):
+            work.send(None)
+    except StopIteration:
+        return False
+    work.close()
+    return True
+
+
 class Schedule:
     """Messages in `queue`, handled in any order by up to three workers at once. What they emit is `tell`-ed."""
 

@@ -19,6 +19,8 @@ from matcher_builders import ADA, START, identified, identifier, merged, profile
 from matcher_scheduler import Schedule, switching_store
 
 SCHEDULES = 300
+FOUND = (325, 562)
+"""Schedules of which one lost a pair, and one by what a part is found, before both were mended."""
 RULES = Rules(frozenset({"personalization"}), {"*": "GB"})
 
 
@@ -156,7 +158,7 @@ class Story(Schedule):
 
 
 def test_in_every_schedule_all_that_is_known_of_people_ends_with_them() -> None:
-    for seed in range(SCHEDULES):
+    for seed in (*range(SCHEDULES), *FOUND):
         story = Story(seed)
         try:
             story.play()

@@ -123,7 +123,7 @@ class Matcher:
             view = View(known, blocks, partial(self._books.hash, tenant, "key"))
             mine_known = [i for i in known if i.startswith(f"{tenant}/")]
             met = await self._books.frequencies(tenant, [r for i in mine_known for r in view.of(i).values()])
-            view.hidden = {one.key for one in mine}
+            view.hidden = {one.key for one in mine if not one.entry.seen(one.event.id)}
             pairs: dict[str, Pair] = {}
             for one in mine:
                 view.hidden.discard(one.key)

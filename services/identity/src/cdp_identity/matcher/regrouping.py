@@ -2,7 +2,7 @@
 
 1. What is decided is noted: who leads to whom, whose an identifier is from now on, who is kept apart. What is told
    from here on goes where it belongs.
-2. Whoever has something coming takes it in.
+2. Whoever has something coming takes it in, and is found by it.
 3. Whoever had it lets go.
 
 Each step is a compare-and-set of single documents and does nothing where it was done before. A merge may bring
@@ -97,13 +97,13 @@ class Regrouper:
         moves = [move for giver in live for move in self._moves(people, giver)]
         for move in moves:
             move.take()
+        await self._books.enter(list(dict.fromkeys(move.taker for move in moves)))
         await self._store.entries.save(people)
         for move in moves:
             move.let_go()
         for entry in gone:
             entry.clear()
-        concerned = dict.fromkeys([*live, *gone, *(move.taker for move in moves)])
-        await self._books.enter(list(concerned))
+        await self._books.enter(list(dict.fromkeys([*live, *gone])))
         await self._store.entries.save(people)
         await self._readdress(people, [entry for entry in live if entry.parted])
 
