@@ -18,22 +18,26 @@ from cdp_identity.matching.record import MatchRecord, record_from
 SETS: Final = ("keys", "terms", "shared", "pending", "apart", "absorbed")
 MOST_PARTS: Final = 20
 """Identifiers of a person whose traits are compared; the traits of further ones are not kept."""
+NOTED: Final = 3_600_000
+"""Milliseconds after which a refusal is noted again of which nothing has to be dropped: not for every event."""
 
 
 @dataclass(slots=True)
 class Told:
-    """What was told of a person under one identifier. `at` is when, in epoch ms."""
+    """What was told of a person under one identifier. `at` is when, `heard` when we received it, in epoch ms."""
 
     fields: dict[str, list[str]] = field(default_factory=dict)
     region: str | None = None
     users: list[str] = field(default_factory=list)
     at: int = 0
+    heard: int = 0
 
     def with_newer(self, other: Told) -> Told:
         """Both: where they differ the one told later stands; of a user every id is kept."""
         old, new = (self, other) if self.at <= other.at else (other, self)
         users = sorted({*self.users, *other.users})
-        return Told({**old.fields, **new.fields}, new.region or old.region, users, new.at)
+        heard = max(self.heard, other.heard)
+        return Told({**old.fields, **new.fields}, new.region or old.region, users, new.at, heard)
 
 
 class Away(NamedTuple):
@@ -49,10 +53,11 @@ class Entry(Record):
     `terms` are those that were looked at, `shared` those of them that are counted with another entry, because
     nobody had to be asked whether both are one person. `counted` is None until it was looked at. `parted` says
     whose identifiers are that were taken off this profile, `apart` from which profiles it was found to be another
-    person, and `absorbed` which ones it has become.
+    person, and `absorbed` which ones it has become. `refused` says, by identifier, when (epoch ms) its person's
+    choice was last heard to be against it: nothing heard until then is compared.
     """
 
-    schema_version = 2
+    schema_version = 3
 
     def __init__(self, id: str) -> None:  # noqa: A002
         super().__init__(id)
@@ -67,6 +72,7 @@ class Entry(Record):
         self.parted: dict[str, Away] = {}
         self.apart: set[str] = set()
         self.absorbed: set[str] = set()
+        self.refused: dict[str, int] = {}
 
     @property
     def target(self) -> str | None:
@@ -110,6 +116,8 @@ class Entry(Record):
     def tell(self, part: str, told: Told) -> bool:
         """Note what was told; whether it has to be matched, because it is news or a match of it was broken off."""
         known = self.told.get(part)
+        if told.heard <= self.refused.get(part, -1):
+            return False
         if known is None and len(self.told) >= MOST_PARTS:
             return False
         both = known.with_newer(told) if known else told
@@ -120,6 +128,14 @@ class Entry(Record):
             self.touch()
         return part in self.pending
 
+    def refuse(self, part: str, at: int) -> bool:
+        """Note that nothing heard under an identifier until then is to be compared; whether any of it is held."""
+        known = self.refused.get(part)
+        if known is None or at > known + (0 if part in self.told else NOTED):
+            self.refused[part] = at
+            self.touch()
+        return part in self.told and self.told[part].heard <= at
+
     def records(self) -> dict[str, MatchRecord]:
         """What was told in the form in which it is compared, by identifier."""
         return {
@@ -129,6 +145,8 @@ class Entry(Record):
 
     def take(self, other: Entry) -> None:
         """Take in all that another person holds; safe twice."""
+        for part, at in other.refused.items():
+            self.refuse(part, at)
         self.receive(other, other.told, other.terms)
         self.counted = self.counted or other.counted
         for identifier, away in other.parted.items():
@@ -141,10 +159,14 @@ class Entry(Record):
         for part in parts:
             known, told = self.told.get(part), giver.told[part]
             self.told[part] = known.with_newer(told) if known else told
+            if part in giver.refused:
+                self.refuse(part, giver.refused[part])
+        self.told = {part: told for part, told in self.told.items() if told.heard > self.refused.get(part, -1)}
         own = (self.terms - self.shared) | (giver.terms - giver.shared)
         self.terms |= terms
         self.shared = self.terms - own
         self.pending |= giver.pending.intersection(parts)
+        self.pending &= self.told.keys()
         self.recent.absorb(giver.recent)
         self.touch()
 
@@ -164,24 +186,28 @@ class Entry(Record):
     def clear(self) -> None:
         """Drop what the one has that this redirect leads to. Under which keys it stands is not known here."""
         self.told, self.terms, self.shared, self.pending = {}, set(), set(), set()
-        self.counted, self.apart, self.absorbed = None, set(), set()
+        self.counted, self.apart, self.absorbed, self.refused = None, set(), set(), {}
         self.touch()
 
     @property
     def written_as(self) -> int:
-        """What knows no partings may read an entry that has none."""
+        """What knows no refusals, or no partings either, may read an entry that has none."""
+        if self.refused:
+            return 3
         return 2 if self.parted or self.apart else 1
 
     @classmethod
     def from_state(cls, id: str, state: State) -> Self:  # noqa: A002
         """See Record."""
         entry = cls(id)
-        entry.told = {part: Told(**told) for part, told in state["told"].items()}
+        heard = state.get("heard", {})
+        entry.told = {p: Told(**told, heard=heard.get(p, told["at"])) for p, told in state["told"].items()}
         entry.keys, entry.terms = set(state["keys"]), set(state["terms"])
         entry.shared, entry.pending = set(state["shared"]), set(state["pending"])
         entry.counted, entry.into = state["counted"], state["into"]
         entry.parted = {identifier: Away(*away) for identifier, *away in state.get("parted", ())}
         entry.apart, entry.absorbed = set(state.get("apart", ())), set(state.get("absorbed", ()))
+        entry.refused = dict(state.get("refused", {}))
         return entry
 
     def to_state(self) -> State:
@@ -192,7 +218,10 @@ class Entry(Record):
         }
         sets = {name: sorted(getattr(self, name)) for name in SETS}
         parted = [[identifier, *away] for identifier, away in sorted(self.parted.items())]
-        return {"told": told, **sets, "counted": self.counted, "into": self.into, "parted": parted}
+        return {
+            "told": told, **sets, "counted": self.counted, "into": self.into, "parted": parted,
+            "refused": self.refused, "heard": {part: t.heard for part, t in self.told.items()},
+        }  # fmt: skip
 
 
 class Block(Record):

@@ -8,7 +8,7 @@ words.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -17,15 +17,15 @@ from typing import Any, Final, cast
 from cdp_contracts.events_v1 import EventResolved
 from cdp_contracts.matches_v1 import MatchDecided, MatchProposed
 from cdp_runtime.pseudonyms import Pseudonymizer
-from cdp_runtime.redirects import chain_of
 from pydantic import JsonValue
 
 from cdp_identity.matcher.books import COUNTED, Books, Changes, shard_of
 from cdp_identity.matcher.entries import Block, Entry, Told
+from cdp_identity.matcher.forgetting import Forgetter, entry_of, id_of
 from cdp_identity.matcher.pairs import Pair, ends_of, pair_of
 from cdp_identity.matcher.regrouping import Regrouper, readdressed
 from cdp_identity.matcher.store import MatcherStore, with_survivors
-from cdp_identity.matcher.telling import Rules, facts, proposal_of, remembered, told_by
+from cdp_identity.matcher.telling import Rules, facts, heard_at, proposal_of, remembered, told_by
 from cdp_identity.matcher.view import View
 from cdp_identity.matching.blocking import keys_of
 from cdp_identity.matching.frequencies import terms_of
@@ -70,16 +70,19 @@ class Matcher:
         self._pseudonyms = pseudonyms
         self._books = Books(store, pseudonyms)
         self.groups: Final = Regrouper(store, self._books)
+        self._forgetter = Forgetter(store, self._books)
 
     async def consider(
         self, events: Sequence[EventResolved], now: datetime
     ) -> list[list[MatchProposed | MatchDecided]]:
         """What follows from each event: nothing for most."""
-        told = [(event, told_by(event, self._rules, self._pseudonyms)) for event in events]
+        refused = [event for event in events if self._rules.forbid(event)]
+        await self._forgetter.forget(refused, now)
+        told = list(self._said(events, refused))
         asked = [(event, said) for event, said in told if said]
         if not asked:
             return [[] for _ in events]
-        entries = await with_survivors(self._store.entries, [_id(event) for event, _ in asked])
+        entries = await with_survivors(self._store.entries, [id_of(event) for event, _ in asked])
         news = self._told(asked, entries)
         await self._store.entries.save(entries)
         blocks = await self._books.enter(list(dict.fromkeys(one.entry for one in news)))
@@ -102,10 +105,18 @@ class Matcher:
                 pairs[key].decide(verdict.id, now, verdict.verdict, verdict.by, at)
         await self._store.pairs.save(pairs)
 
+    def _said(
+        self, events: Sequence[EventResolved], refused: Sequence[EventResolved]
+    ) -> Iterator[tuple[EventResolved, Told | None]]:
+        until = {(id_of(event), event.part): heard_at(event) for event in sorted(refused, key=heard_at)}
+        for event in events:
+            said = told_by(event, self._rules, self._pseudonyms)
+            yield event, said if said and said.heard > until.get((id_of(event), event.part), -1) else None
+
     def _told(self, asked: Iterable[tuple[EventResolved, Told]], entries: dict[str, Entry]) -> list[News]:
         news: list[News] = []
         for event, said in asked:
-            entry = _entry_of(entries, event)
+            entry = entry_of(entries, event)
             if entry.seen(event.id) or entry.tell(event.part, said):
                 news.append(News(event, entry))
         return news
@@ -188,14 +199,4 @@ class Matcher:
         await self._store.pairs.save(pairs)
 
     def _facts(self, event: EventResolved, entries: dict[str, Entry]) -> list[MatchProposed | MatchDecided]:
-        return list(facts(event, News(event, _entry_of(entries, event)).found))
-
-
-def _id(event: EventResolved) -> str:
-    return f"{event.tenant}/{event.profile_id}"
-
-
-def _entry_of(entries: Mapping[str, Entry], event: EventResolved) -> Entry:
-    """The entry that an event was told to, or else the one that it is to be told to."""
-    chain = list(chain_of(entries, _id(event), event.part))
-    return next((entry for entry in chain if entry.seen(event.id)), chain[-1])
+        return list(facts(event, News(event, entry_of(entries, event)).found))

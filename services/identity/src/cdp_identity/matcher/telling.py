@@ -38,6 +38,10 @@ class Rules:
         """Whether the person's choice lets this event be used."""
         return bool(self.purposes) and self.purposes.issubset(event.decision.purposes)
 
+    def forbid(self, event: EventResolved) -> bool:
+        """Whether the event was heard while its person's choice was against this use."""
+        return bool(self.purposes) and not self.allow(event)
+
     def region(self, source: str) -> str | None:
         """Where a source's local numbers belong."""
         return self.regions.get(source, self.regions.get("*"))
@@ -55,7 +59,13 @@ def told_by(event: EventResolved, rules: Rules, pseudonyms: Pseudonymizer) -> To
         fields[FINGERPRINT] = [fingerprint]
     user = event.event.user_id
     users = [pseudonyms.of(event.tenant, "user_id", user.strip())] if user else []
-    return Told(fields, rules.region(event.source), users, int(event.occurred_at.timestamp() * 1000))
+    at = int(event.occurred_at.timestamp() * 1000)
+    return Told(fields, rules.region(event.source), users, at, heard_at(event))
+
+
+def heard_at(event: EventResolved) -> int:
+    """When it was received, in epoch ms: what is in force then is what was decided by."""
+    return int(event.received_at.timestamp() * 1000)
 
 
 def proposal_of(match: Judgement, rules: Rules) -> dict[str, Any]:
