@@ -8,6 +8,7 @@ words.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -135,13 +136,19 @@ class Matcher:
             mine_known = [i for i in known if i.startswith(f"{tenant}/")]
             met = await self._books.frequencies(tenant, [r for i in mine_known for r in view.of(i).values()])
             view.hidden = {one.key for one in mine if not one.entry.seen(one.event.id)}
+            saw: defaultdict[str, list[str]] = defaultdict(list)
+            for other in mine:
+                for key in other.outcome.get("saw", ()):
+                    saw[key].append(other.key)
             pairs: dict[str, Pair] = {}
             for one in mine:
                 view.hidden.discard(one.key)
+                view.behind, view.seen = saw.get(one.key, []), set()
                 # Each is judged by what was counted before the batch: the same when some of it was kept already.
                 view.frequencies = replace(met)
                 if not one.entry.seen(one.event.id):
                     await self._match(one, view, pairs, now)
+                    view.fresh.add(one.key)
                 await self._propose(one, known, pairs, now)
 
     async def _match(self, one: News, view: View, pairs: dict[str, Pair], now: datetime) -> None:
@@ -164,6 +171,8 @@ class Matcher:
             "terms": sorted(terms - shared), "people": int(new and not twins), "again": int(new and again),
             "same": met.same - before[0], "others": met.others - before[1],
         }  # fmt: skip
+        if view.seen:
+            outcome["saw"] = sorted(view.seen)
         entry.terms |= terms
         entry.shared |= shared
         entry.counted = not twins if entry.counted is None else entry.counted

@@ -15,7 +15,8 @@ from cdp_identity.matching.record import MatchRecord
 class View:
     """A store of matches for reading. `hidden` are records that come later in the same batch.
 
-    Whoever was parted from the person `looking` is not seen.
+    `fresh` are those that came before, and `seen` which of them were looked at. Whoever was parted from the person
+    `looking` is not seen, nor is what saw it already (`behind`), before the batch was broken off.
     """
 
     entries: Mapping[str, Entry]
@@ -23,6 +24,9 @@ class View:
     block_of: Callable[[str], str]
     frequencies: Frequencies = field(default_factory=Frequencies)
     hidden: set[str] = field(default_factory=set)
+    fresh: set[str] = field(default_factory=set)
+    seen: set[str] = field(default_factory=set)
+    behind: Collection[str] = ()
     looking: Entry | None = None
     _records: dict[str, dict[str, MatchRecord]] = field(default_factory=dict)
 
@@ -49,7 +53,9 @@ class View:
 
     def members(self, person: str) -> Collection[str]:
         """See MatchStore."""
-        return [key for part in self.of(person) if (key := f"{person}/{part}") not in self.hidden]
+        keys = [f"{person}/{part}" for part in self.of(person)]
+        self.seen |= self.fresh.intersection(keys)
+        return [key for key in keys if key not in self.hidden and key not in self.behind]
 
     def put(self, record: MatchRecord, keys: Collection[str]) -> None:
         """Nothing: what a batch tells is kept before it is matched."""
