@@ -25,6 +25,8 @@ from tests.bench import (
     runtime,
     scale,
     segments,
+    sizes,
+    throughput,
 )
 from tests.bench.report import Row, write
 
@@ -43,13 +45,23 @@ def through_everything(folder: Path) -> list[Row]:
         print("  bare chain")
         peer = uvloop.run(chain.findings(stack, folder))
     with running("local", folder / "platform") as up:
-        return uvloop.run(end_to_end.rows(up, peer))
+        return [*uvloop.run(end_to_end.rows(up, peer)), *uvloop.run(sizes.rows(up))]
 
 
 def by_hop(folder: Path) -> list[Row]:
     """What each role costs, and how soon it is back."""
     with running("local", folder / "hops") as up:
         return uvloop.run(hops.rows(up))
+
+
+def by_parts(folder: Path) -> list[Row]:
+    """On a platform for each number of partitions."""
+    rows: list[Row] = []
+    for partitions in throughput.PARTITIONS:
+        own = folder / f"partitions-{partitions}"
+        with running("local", own, partitions=partitions) as up:
+            rows += uvloop.run(throughput.rows(up, partitions, own))
+    return rows
 
 
 def by_size(folder: Path) -> list[Row]:
@@ -89,6 +101,7 @@ BENCHMARKS: Final[dict[str, Benchmark]] = {
     "relay": relayed,
     "end-to-end": through_everything,
     "hops": by_hop,
+    "throughput": by_parts,
     "scale": by_size,
     "identity": graph,
     "identity-stage": resolver,

@@ -20,6 +20,8 @@ IMAGES = {
 OURS = "import importlib.metadata as m; print(*(d.name for d in m.distributions() if d.name.startswith('cdp-')))"
 PORTS = {
     "collector-http": "CDP_PORT_COLLECTOR",
+    "collector-receipts": "CDP_PORT_RECEIPTS",
+    "identity-matcher": "CDP_PORT_MATCHES",
     "profiles-http": "CDP_PORT_PROFILES",
     "segments-http": "CDP_PORT_SEGMENTS",
     "kafka": "CDP_PORT_KAFKA",

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
+import httpx
 from cdp_contracts.topics import TOPICS
 from cdp_devstack import expected
 from cdp_devstack.api import Api
@@ -25,7 +26,7 @@ from cdp_devstack.clickstream import Clickstream
 from cdp_devstack.exits import Exits, read_exits
 from cdp_devstack.listener import Listener
 from cdp_devstack.offsets import topic_counts
-from cdp_devstack.platform import WRITE_KEY
+from cdp_devstack.platform import READ_TOKEN, WRITE_KEY
 from cdp_devstack.replay import COPIES, INVALID, Sent, replay, story
 
 from tests.containers.compose import IMAGES, Compose
@@ -40,6 +41,7 @@ DISTURBANCES = (
 DRAIN_SECONDS = 600
 STILL_SECONDS = 4
 TRACE_SECONDS = 60
+RECEIPT_SECONDS = 30
 TRACED_ROLES = {
     "collector-http", "collector-validator", "consent-gate", "identity-resolver", "profiles-writer",
     "segments-evaluator",
@@ -201,6 +203,21 @@ async def trace(compose: Compose, found: Findings, api: Api) -> None:
     while (seen := compose.traced(sent.trace_id)) != TRACED_ROLES and time.monotonic() < deadline:
         await asyncio.sleep(1)
     found.check(f"one trace through {', '.join(sorted(seen))}", holds=seen == TRACED_ROLES)
+    await receipt(compose, found, sent.message_id)
+
+
+async def receipt(compose: Compose, found: Findings, message_id: str) -> None:
+    """The sender of that event is told whose it is; whom the matcher would propose can be asked for."""
+    token = {"Authorization": f"Bearer {READ_TOKEN}"}
+    async with httpx.AsyncClient(headers=token, trust_env=False) as reader:
+        deadline, told = time.monotonic() + RECEIPT_SECONDS, None
+        while told != "resolved" and time.monotonic() < deadline:
+            answer = await reader.get(f"{compose.url('collector-receipts')}/v1/receipts/{message_id}")
+            told = answer.json().get("outcome")
+            await asyncio.sleep(0.2)
+        found.check(f"its receipt says: {told}", holds=told == "resolved")
+        queue = await reader.get(f"{compose.url('identity-matcher')}/v1/matches")
+        found.check(f"the review queue answers {queue.status_code}", holds=queue.status_code == httpx.codes.OK)
 
 
 if __name__ == "__main__":

@@ -6,11 +6,12 @@ import asyncio
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 
 from cdp_cli import definitions, topics
+from cdp_contracts.topic_settings import topic_settings
 from cdp_runtime.kafka_client import KafkaProducer
 from cdp_runtime.settings import KafkaSettings
 
@@ -38,9 +39,16 @@ class Running:
 
 @contextmanager
 def running(
-    kind: Literal["embedded", "local"], folder: Path, *, extra: Mapping[str, str] | None = None
+    kind: Literal["embedded", "local"],
+    folder: Path,
+    *,
+    extra: Mapping[str, str] | None = None,
+    partitions: int | None = None,
 ) -> Iterator[Running]:
-    """Servers, topics, services and definitions, in this order; all of it is ended at exit."""
+    """Servers, topics, services and definitions, in this order; all of it is ended at exit.
+
+    `partitions` is how many the topics have that have several in the registry, if not as many as there.
+    """
     missing = [check for check in preflight(kind) if not check.ok]
     if missing:
         raise SystemExit("\n".join(f"{check.name}: {check.found}. {check.remedy}" for check in missing))
@@ -53,6 +61,9 @@ def running(
             server = stack.server(name)
             print(f"    {server.title:<44} {server.url}")
         kafka = kafka_settings(stack)
+        if partitions:
+            several = [topic for topic in topic_settings() if topic.partitions > 1]
+            asyncio.run(topics.create(kafka, [replace(topic, partitions=partitions) for topic in several], 1))
         asyncio.run(topics.apply(kafka))
         say("starting the services, each role a process of its own")
         extra = {"OTEL_EXPORTER_OTLP_ENDPOINT": traces.endpoint, **(extra or {})}
