@@ -8,12 +8,13 @@ from typing import Any, Final
 import pytest
 from cdp_contracts.topics import EVENTS_RESOLVED, MATCHES_DECIDED, MATCHES_PROPOSED
 from cdp_identity.domain.identifiers import signs_of
+from cdp_identity.matcher.entries import Told
 from cdp_identity.matcher.store import memory_store
 from cdp_identity.matching import MatchIndex, record_of
 from cdp_identity.matching.blocking import CAP, keys_of
 from cdp_identity.matching.frequencies import Frequencies, terms_of
 from cdp_identity.matching.judge import independent, judge
-from cdp_identity.matching.record import MatchRecord
+from cdp_identity.matching.record import FINGERPRINT, MatchRecord
 from cdp_testkit import LocalBus
 from hypothesis import given
 from hypothesis import strategies as st
@@ -133,6 +134,25 @@ async def test_nobody_is_compared_by_it_without_the_purpose_or_by_a_trait_of_its
         identified(n, who, told, fingerprint=PRINT, purposes=("analytics",)) for n, who in ((1, "a"), (2, "b"))
     ]
     assert (await played(*refused)).messages(MATCHES_PROPOSED) == []
+
+
+async def test_a_fingerprint_that_is_told_no_more_is_forgotten() -> None:
+    """Its consent may have been taken back, and then it does not come with the traits any more."""
+    told = {"firstName": "Ada", "occupation": "printer"}
+    bus = await played(
+        identified(1, "phone", told, fingerprint=PRINT),
+        identified(2, "phone", told),
+        identified(3, "laptop", told, fingerprint=PRINT),
+    )
+    assert bus.messages(MATCHES_PROPOSED) == []
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_the_later_word_on_a_fingerprint_stands_in_any_order(first: int) -> None:
+    one = Told({"given": ["Ada"], FINGERPRINT: [PRINT]}, at=1)
+    later = Told({"family": ["Byron"]}, at=2)
+    both = [one, later][first].with_newer([one, later][1 - first])
+    assert both.fields == {"given": ["Ada"], "family": ["Byron"]}
 
 
 def test_the_graph_does_not_know_it() -> None:

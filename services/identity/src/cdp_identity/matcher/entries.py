@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, Self
 from cdp_runtime.records import Record, State
 
 from cdp_identity.matching.blocking import CAP
-from cdp_identity.matching.record import MatchRecord, record_from
+from cdp_identity.matching.record import FINGERPRINT, MatchRecord, record_from
 
 SETS: Final = ("keys", "terms", "shared", "pending", "apart", "absorbed")
 MOST_PARTS: Final = 20
@@ -33,11 +33,15 @@ class Told:
     heard: int = 0
 
     def with_newer(self, other: Told) -> Told:
-        """Both: where they differ the one told later stands; of a user every id is kept."""
+        """Both: where they differ the one told later stands; of a user every id is kept.
+
+        A fingerprint is what the later one has, or none: it needs a consent of its own, which may have gone since.
+        """
         old, new = (self, other) if self.at <= other.at else (other, self)
         users = sorted({*self.users, *other.users})
         heard = max(self.heard, other.heard)
-        return Told({**old.fields, **new.fields}, new.region or old.region, users, new.at, heard)
+        before = {name: texts for name, texts in old.fields.items() if name != FINGERPRINT}
+        return Told({**before, **new.fields}, new.region or old.region, users, new.at, heard)
 
 
 class Away(NamedTuple):
