@@ -31,6 +31,12 @@ TOKENS: Final = {
     "profiles-http": "cdp_profiles_read_tokens",
     "segments-http": "cdp_segments_read_tokens",
 }
+OPTIONAL_TOKENS: Final = {
+    "collector-http": "cdp_collector_token_keys",
+    "collector-receipts": "cdp_collector_read_tokens",
+    "identity-matcher": "cdp_identity_steward_tokens",
+}
+"""Without the file such a role does its other work."""
 DRAIN_SECONDS: Final[float] = KafkaSettings.model_fields["drain_seconds"].default
 SEND_SECONDS: Final[float] = KafkaSettings.model_fields["send_seconds"].default
 
@@ -197,9 +203,9 @@ def secrets(role: DeployedRole) -> list[Manifest]:
     files = dict.fromkeys(("cdp_pepper", FORMER_PEPPERS), "tessera-pepper") if peppered else {}
     files |= {SECRET_FILES[server]: f"{role.name}-{server}" for server in role.servers}
     files |= {ADMIN_FILE: "tessera-admin"}
-    if role.name in TOKENS:
-        files[TOKENS[role.name]] = f"{role.name}-tokens"
-    optional = {SECRET_FILES["kafka"], ADMIN_FILE, FORMER_PEPPERS}
+    if tokens := (TOKENS | OPTIONAL_TOKENS).get(role.name):
+        files[tokens] = f"{role.name}-tokens"
+    optional = {SECRET_FILES["kafka"], ADMIN_FILE, FORMER_PEPPERS, *OPTIONAL_TOKENS.values()}
     return [
         {
             "secret": {"name": secret, "items": [{"key": file, "path": file}]}

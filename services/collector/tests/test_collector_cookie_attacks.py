@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from cdp_collector.domain.catalogue import key_digest
+from cdp_collector.domain.visitors import Visitors
 from cdp_collector.settings import HttpSettings
-from collector_builders import source
+from collector_builders import NOON, source
 from collector_cookies import NAME, YES, outcomes, set_cookie, signed
 from collector_edge import BASIC, COOKIES, ORIGIN, SETTINGS, EdgeUnderTest
+from hypothesis import given
+from hypothesis import strategies as st
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -110,6 +114,16 @@ async def test_a_forged_cookie_is_none_and_no_error(shop: EdgeUnderTest, forge: 
     renewed = set_cookie(answer)
     assert renewed["name"] == NAME
     assert renewed["value"][9:41] not in (token[9:41], "0" * 32), "another id"
+
+
+@given(st.one_of(st.text(), st.text().map(lambda text: f"{NAME}={text}"), st.text(NAME + "=;. 0a", max_size=80)))
+def test_no_cookie_header_that_the_edge_did_not_sign_makes_an_id(cookies: str) -> None:
+    visitors = Visitors(SETTINGS.signer(), lambda: "0" * 32, timedelta(days=390), timedelta(minutes=30))
+    shop = source(first_party=COOKIES)
+    found = visitors.receive(shop, origin=ORIGIN, cookies=cookies, answers=[True], now=NOON)
+    assert found is not None
+    assert found.outcome in ("new", "tampered")
+    assert found.first_party_id is found.visit is None
 
 
 async def test_other_cookies_of_the_host_are_no_matter(shop: EdgeUnderTest) -> None:

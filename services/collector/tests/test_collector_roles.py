@@ -12,6 +12,8 @@ from collector_builders import PEPPER
 from httpx import ASGITransport, AsyncClient
 from pydantic import ValidationError
 
+KEY = "a key of more than 32 characters, and none to tell"
+
 
 @pytest.mark.parametrize(
     ("build", "name"),
@@ -52,3 +54,19 @@ def test_tokens_that_are_no_json_are_refused_without_being_told(monkeypatch: pyt
     with pytest.raises(ValidationError, match="read_tokens") as refused:
         build_receipts()
     assert "a-secret" not in str(refused.value)
+
+
+def test_the_keys_of_cookies_come_from_the_environment_and_are_never_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CDP_PEPPER", PEPPER)
+    assert HttpSettings().signer() is None
+    monkeypatch.setenv("CDP_COLLECTOR_TOKEN_KEYS", f'["{KEY}", "{KEY[::-1]}"]')
+    settings = HttpSettings()
+    assert [key.get_secret_value() for key in settings.token_keys] == [KEY, KEY[::-1]]
+    assert settings.signer() is not None
+    assert KEY not in repr(settings)
+    for bad in ('["too short, but secret"]', KEY):
+        monkeypatch.setenv("CDP_COLLECTOR_TOKEN_KEYS", bad)
+        with pytest.raises(Exception, match="token_keys") as refused:
+            HttpSettings()
+        assert "secret" not in str(refused.value)
+        assert KEY not in str(refused.value)
