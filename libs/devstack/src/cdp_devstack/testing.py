@@ -18,7 +18,7 @@ SHARED: Final = "live"
 PATIENCE_SECONDS: Final = 300
 
 # How long it takes to draw an example says something about the machine, not about the code.
-settings.register_profile("tessera", suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("tessera", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tessera")
 
 
