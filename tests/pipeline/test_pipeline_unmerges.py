@@ -1,9 +1,16 @@
-"""Who was joined and parted again is as if nobody had ever met: profiles and memberships, by device."""
+"""Who was joined and parted again is as if nobody had ever met: profiles, consents and memberships, by device.
+
+Profiles, consents and what is counted are the same byte for byte, and so is what the clock makes of it from then on.
+Only the `since` of a membership differs: who became part of somebody else left, and came back with the unmerge.
+"""
 
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
+from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
 import pytest
 from assembly import PSEUDONYMS, TENANT, Pipeline
@@ -13,6 +20,8 @@ from people import restored_profile, vars_of
 from unmerging import unmerge
 
 DEVICES: Final = ("phone", "laptop", "watch")
+COUNTED: Final = ("rings", "visits", "ever", "part", "shares")
+DAYS: Final = 3
 LIVES: Final = 12
 
 
@@ -68,6 +77,33 @@ class Life:
             found[name] = known, sorted(told)
         return found
 
+    def counted(self) -> dict[str, Any]:
+        """What the segments keep of the events of each device's person."""
+        return {name: self._kept_of(name) for name in DEVICES}
+
+    def _kept_of(self, device: str) -> dict[str, Any]:
+        person = self.platform.whose(PSEUDONYMS.of(TENANT, "anonymous_id", device))
+        document = self.platform.people_records.documents.get(f"{TENANT}/{person}", {})
+        return {key: document.get(key) for key in COUNTED}
+
+    async def left(self) -> dict[str, list[tuple[str, bool, datetime]]]:
+        """What the clock alone does to the person of each device in the next days, and when."""
+        told = {message.id for message in self.platform.memberships()}
+        for _ in range(DAYS):
+            await self.platform.shop.wait(86400)
+        return {name: sorted(self._flips_of(name, told)) for name in DEVICES}
+
+    def _flips_of(self, device: str, but: set[UUID]) -> Iterator[tuple[str, bool, datetime]]:
+        person = self.platform.whose(PSEUDONYMS.of(TENANT, "anonymous_id", device))
+        for message in self.platform.memberships():
+            if message.profile_id == person and message.id not in but:
+                yield from ((change.segment, change.member, change.effective_at) for change in message.changes)
+
+    def allowed(self) -> dict[str, Any]:
+        """What the gate keeps of everybody's choices, and the whole ledger."""
+        documents = self.platform.subjects.documents
+        return {"states": documents, "ledger": self.platform.ledger.documents}
+
 
 async def meanwhile(life: Life, dice: random.Random) -> None:
     """Something is said about the devices that takes as long as saying nothing."""
@@ -93,7 +129,11 @@ async def test_after_the_last_unmerge_everybody_is_as_if_nobody_had_been_joined(
     for life in (alone, together):
         await life.goes_on()
     assert together.known() == alone.known()
+    assert together.counted() == alone.counted()
+    assert together.allowed() == alone.allowed()
     assert together.platform.bus.clock.now() == alone.platform.bus.clock.now()
+    assert alone.allowed()["states"]
+    assert await together.left() == await alone.left() != {name: [] for name in DEVICES}
     assert {name for _, told in alone.known().values() for name in told}, "nobody was in any segment"
 
 
