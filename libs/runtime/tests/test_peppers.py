@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from cdp_devstack.servers import Stack
-from cdp_runtime.failures import Away
-from cdp_runtime.peppers import UnknownPepper, note_pepper
+from cdp_runtime.failures import Away, UnknownPepper, reason_of
+from cdp_runtime.peppers import note_pepper
 from cdp_runtime.pseudonyms import Pseudonymizer
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
 
@@ -43,5 +43,6 @@ async def test_who_does_not_know_all_peppers_waits(database: AsyncIOMotorDatabas
     with pytest.raises(UnknownPepper, match=Pseudonymizer(OLD).version) as told:
         await note_pepper(database, Pseudonymizer(NEW))
     assert isinstance(told.value, Away)
+    assert "CDP_FORMER_PEPPERS" in reason_of(told.value)
     assert OLD.decode() not in str(told.value)
     await note_pepper(database, Pseudonymizer(OLD))  # nothing was noted

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
+import pytest
+from cdp_consent.app import build_gate
 from cdp_consent.domain.decision import Withheld
 from cdp_consent.domain.gate import ids_of, judge
 from cdp_consent.domain.ledger import verify
-from cdp_consent.store import ConsentStore, MemoryConsentStore
+from cdp_consent.settings import Settings
+from cdp_consent.store import ConsentStore, MemoryConsentStore, MongoConsentStore
 from cdp_contracts.events_v1 import EventValidated
+from cdp_runtime.peppers import note_pepper
 from cdp_runtime.pseudonyms import Pseudonymizer
+from cdp_runtime.settings import MongoSettings, PrivacySettings
 from consent_builders import NOON, book, consent, event
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import SecretStr
 from test_consent_gate import streams
 
 OLD, NEW = b"the pepper of last year", b"the pepper of this year"
@@ -85,3 +94,25 @@ async def test_wherever_the_pepper_is_changed_events_are_decided_as_if_it_had_no
     once, changed = MemoryConsentStore(), MemoryConsentStore()
     alone = [await decided(once, BEFORE, each) for each in said]
     assert alone == [await decided(changed, BEFORE if n < cut else AFTER, e) for n, e in enumerate(said)]
+
+
+@pytest.mark.wire
+async def test_a_gate_that_was_not_given_a_former_pepper_waits_and_says_so(
+    mongo_settings: MongoSettings, mongo_store: MongoConsentStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    await note_pepper(mongo_store.database, BEFORE)
+    gate = build_gate(Settings(mongo=mongo_settings, privacy=PrivacySettings(pepper=SecretStr(NEW.decode()))))
+    messages: asyncio.Queue[Any] = asyncio.Queue()
+    messages.put_nowait({"type": "lifespan.startup"})
+
+    async def send(_: Any) -> None:
+        """Nobody listens."""
+
+    running = asyncio.create_task(gate({"type": "lifespan"}, messages.get, send))
+    async with asyncio.timeout(20):
+        while BEFORE.version not in caplog.text:
+            await asyncio.sleep(0.05)
+    assert "CDP_FORMER_PEPPERS" in caplog.text
+    assert not gate.state.started
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)

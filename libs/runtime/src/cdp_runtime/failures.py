@@ -45,6 +45,16 @@ class NewerRecord(Away):
         )
 
 
+class UnknownPepper(Away):
+    """Something was stored under a pepper that this process was not given: it waits, rather than to miss it."""
+
+    def __init__(self, database: str, version: str) -> None:
+        super().__init__(
+            f"{database} has pseudonyms made under a pepper (version {version}) that is neither CDP_PEPPER nor"
+            " among CDP_FORMER_PEPPERS: this process waits"
+        )
+
+
 class Halted(Exception):  # noqa: N818
     """The stage must not go on until a person resumes it: a bad deploy must not drain a topic."""
 
@@ -86,7 +96,7 @@ def is_refused(error: BaseException) -> bool:
 
 def reason_of(error: BaseException) -> str:
     """Why a server cannot be used and which setting to look at: never the error's text, which may hold secrets."""
-    if isinstance(error, NewerRecord):
+    if isinstance(error, NewerRecord | UnknownPepper):
         return str(error)
     outer = next((each for each in chain_of(error) if not isinstance(each, Away)), error)
     server = "MONGO" if isinstance(outer, PyMongoError) else "REDIS" if isinstance(outer, RedisError) else "KAFKA"

@@ -7,20 +7,10 @@ from typing import Any, Final
 from motor.motor_asyncio import AsyncIOMotorDatabase
 from pymongo.errors import DuplicateKeyError
 
-from cdp_runtime.failures import Away
+from cdp_runtime.failures import UnknownPepper
 from cdp_runtime.pseudonyms import Pseudonymizer
 
 COLLECTION: Final = "peppers"
-
-
-class UnknownPepper(Away):
-    """Something was stored under a pepper that this process was not given: it waits, rather than to miss it."""
-
-    def __init__(self, database: str, version: str) -> None:
-        super().__init__(
-            f"{database} has pseudonyms made under a pepper (version {version}) that is neither CDP_PEPPER nor"
-            " among CDP_FORMER_PEPPERS: this process waits"
-        )
 
 
 async def note_pepper(database: AsyncIOMotorDatabase[Any], pseudonyms: Pseudonymizer) -> None:
