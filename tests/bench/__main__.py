@@ -12,7 +12,8 @@ from typing import Final, TypeAlias
 
 import uvloop
 from cdp_devstack.running import running
-from cdp_devstack.servers import Stack
+from cdp_devstack.servers import Server, Stack, free_port
+from cdp_devstack.servers.local import SecantusRust
 
 from tests.bench import (
     chain,
@@ -71,8 +72,11 @@ def by_size(folder: Path) -> list[Row]:
 
 
 def graph(folder: Path) -> list[Row]:
-    """In this process, and on a document server of its own."""
-    with Stack.start("local", folder / "identity", only=("mongo",)) as stack:
+    """In this process, and on a document server of its own, with memory for all that is stored."""
+    server = Server(SecantusRust(folder / "identity", free_port(), memory="6G"))
+    with Stack("local", folder, {"mongo": server}, temporary=False) as stack:
+        server.launch()
+        server.wait_ready()
         return uvloop.run(identity.rows(stack))
 
 

@@ -10,7 +10,7 @@ the resolver on Kafka.
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from statistics import median
@@ -120,10 +120,13 @@ def by_size(size: int, mix: str, turns: Mapping[tuple[int, str], Sequence[Turn]]
     ]  # fmt: skip
     if size == least:
         return told
-    for name, of in (("time", lambda t: t.clock), ("CPU", lambda t: t.cpu)):
+    measures: dict[str, Callable[[Turn], float]] = {
+        "time": lambda t: t.clock, "CPU": lambda t: t.cpu, "bare lookup": lambda t: t.bare,
+    }  # fmt: skip
+    for name, of in measures.items():
         costs, base = [1e6 * of(t) / BATCH for t in mine], [1e6 * of(t) / BATCH for t in smallest]
         ratio = median(a / b for a, b in zip(costs, base, strict=True))
-        title = f"{name} among {size:,}, of {least:,}, {mix}"
+        title = f"  {name} beside {least:,} ids"
         told.append(Row(title, median(costs), "us/event", spread(costs), median(base), f"among {least:,}", ratio))
     return told
 

@@ -23,7 +23,7 @@ from cdp_identity.domain.sightings import Sighting
 from cdp_identity.domain.splitting import Split
 from cdp_identity.store import IdentityGraph, MemoryGraphStore, Pointer
 from cdp_runtime.failures import Conflict
-from identity_unmergers import Partition, Stewards, Switch
+from identity_unmergers import Partition, Stewards, Switch, any_order
 
 MOST_STEPS: Final = 30_000
 V = TypeVar("V")
@@ -132,9 +132,10 @@ class World(Stewards):
     """The store, the partitions, and all that was ever told about each event."""
 
     smooth: bool = False
+    seed: int = 0
 
     async def work(self, partition: Partition, me: int) -> None:
-        graph = IdentityGraph(self.store, cache_size=self.dice.choice((0, 4, 100)))
+        graph = IdentityGraph(self.store, self.dice.choice((0, 4, 100)), any_order(self.seed))
         position = partition.committed
         while position < len(partition.events):
             batch = partition.events[position : position + self.dice.choice((1, 2, 5))]
@@ -200,7 +201,7 @@ def random_world(seed: int, *, splits: bool = False) -> World:
 
     events = [sighting(number) for number in range(dice.randint(4, 14))]
     workers = dice.choice((1, 2, 3, 4, 5, 6))
-    world = World(SwitchingStore(), [Partition(events[n::workers]) for n in range(workers)], dice)
+    world = World(SwitchingStore(), [Partition(events[n::workers]) for n in range(workers)], dice, seed=seed)
     if splits:
         world.unmerges, world.lifts = dice.choice((0, 1, 2, 4, 6)), dice.choice((0.0, 0.0, 0.5))
     return world

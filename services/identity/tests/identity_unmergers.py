@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Generator
+from collections.abc import Coroutine, Generator
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID, uuid5
 
 from cdp_contracts.envelope import NAMESPACE
@@ -17,6 +18,7 @@ from cdp_identity.store import IdentityGraph, MemoryGraphStore
 from cdp_identity.store.history import Ways
 from cdp_identity.store.partings import NothingToPart, part
 from cdp_identity.store.verdicts import link
+from cdp_identity.store.view import Beside
 from cdp_runtime.failures import Conflict
 
 
@@ -25,6 +27,23 @@ class Switch:
 
     def __await__(self) -> Generator[None, None, None]:
         yield
+
+
+def any_order(seed: int) -> Beside:
+    """Does what may be done at once, one after the other: each of its steps is a switch point anyway."""
+    dice = random.Random(seed)
+
+    async def done(*actions: Coroutine[Any, Any, Any]) -> list[Any]:
+        found: dict[int, Any] = {}
+        try:
+            for n in dice.sample(range(len(actions)), len(actions)):
+                found[n] = await actions[n]
+        finally:
+            for action in actions:
+                action.close()
+        return [found[n] for n in range(len(actions))]
+
+    return done
 
 
 @dataclass
@@ -51,7 +70,7 @@ class Stewards:
 
     async def part(self, partition: Partition, me: int) -> None:
         """Somebody unmerges, again and again. What was not committed is asked for again, word for word."""
-        graph = IdentityGraph(self.store, cache_size=0)
+        graph = IdentityGraph(self.store, 0, any_order(0))
         number = partition.committed
         while number < self.unmerges:
             for _ in range(self.dice.randint(0, 60)):

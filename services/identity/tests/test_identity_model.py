@@ -27,6 +27,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from identity_builders import Sightings, ruled
 from identity_checks import check, root_of
 from identity_simulator import Partition, SwitchingStore, World, finish
+from identity_unmergers import any_order
 from test_identity_simulation import NoRollBack, Unordered
 
 WORKERS = st.integers(0, 2)
@@ -43,7 +44,7 @@ class IdentityMachine(RuleBasedStateMachine):
         super().__init__()
         self.store = SwitchingStore()
         self.world = World(self.store, [Partition([])], random.Random(0))
-        self.graphs = [IdentityGraph(self.store, cache_size=10) for _ in range(3)]
+        self.graphs = [IdentityGraph(self.store, 10, any_order(1)) for _ in range(3)]
         self.running: dict[int, tuple[list[Sighting], Work]] = {}
         self.unfinished: list[list[Sighting]] = []
         self.versions: dict[UUID, tuple[int, str]] = {}
@@ -68,7 +69,7 @@ class IdentityMachine(RuleBasedStateMachine):
             batch, work = self.running.pop(worker)
             work.close()
             self.unfinished.append(batch)
-        self.graphs[worker] = IdentityGraph(self.store, cache_size=10)
+        self.graphs[worker] = IdentityGraph(self.store, 10, any_order(1))
 
     @precondition(lambda self: self.unfinished)
     @rule(worker=WORKERS)

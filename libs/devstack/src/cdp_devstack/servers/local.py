@@ -133,12 +133,13 @@ class SecantusRust(MongoWire):
     """The edition in Rust: MongoDB 8's protocol with transactions and change streams."""
 
     title: str = f"SecantusDB {cache.SECANTUS_VERSION} (MongoDB wire)"
+    memory: str = "1G"
 
     def command(self) -> list[str]:
         """The binary of the cache."""
         if not cache.secantusd().is_file():
             raise ServerError(f"secantusd-rs {cache.SECANTUS_VERSION} is not installed: {INSTALL}")
-        return [str(cache.secantusd()), *self.options("1G")]
+        return [str(cache.secantusd()), *self.options(self.memory)]
 
 
 @dataclass(frozen=True, slots=True)

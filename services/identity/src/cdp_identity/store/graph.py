@@ -14,7 +14,7 @@ from cdp_identity.store.ports import GraphStore, Pointer
 from cdp_identity.store.quarantine import quarantine
 from cdp_identity.store.reading import readable
 from cdp_identity.store.unions import Unions
-from cdp_identity.store.view import PointerCache, View
+from cdp_identity.store.view import Beside, PointerCache, View, side_by_side
 
 Told = Mapping[str, Refusal]
 
@@ -22,13 +22,14 @@ Told = Mapping[str, Refusal]
 class IdentityGraph:
     """Resolves batches of sightings, alone or beside other workers on the same store.
 
-    Known identifiers cost two round trips a batch, one when they are cached; new persons four more a batch;
-    only real unions cost round trips of their own.
+    Known identifiers cost two round trips a batch, one when they are cached; new persons three more a batch;
+    only real unions cost round trips of their own. `beside` does what needs no order at once.
     """
 
-    def __init__(self, store: GraphStore, cache_size: int = 100_000) -> None:
+    def __init__(self, store: GraphStore, cache_size: int = 100_000, beside: Beside = side_by_side) -> None:
         self.store = store
         self._cache = PointerCache(cache_size)
+        self._beside = beside
 
     async def resolve(self, sightings: Sequence[Sighting]) -> list[Resolution]:
         """Whose each sighting is now, and what it did to the graph, in the same order.
@@ -37,7 +38,7 @@ class IdentityGraph:
         unless another event has made the two one since. Raises Conflict under extreme contention, and whatever
         the store raises when it is away.
         """
-        view = View(self.store, self._cache)
+        view = View(self.store, self._cache, self._beside)
         read = await readable(view, sightings)
         unsettled = [sighting for sighting in read if not await is_settled(view, sighting, {})]
         told = await self._told(view, unsettled)
@@ -74,9 +75,7 @@ class IdentityGraph:
                 )
                 if not known:
                     links.setdefault(link.pair, link)
-        if links:
-            await self.store.add_links(list(links.values()))
-        await self._bear(view, sightings)
+        await self._bear(view, sightings, list(links.values()))
         unions = Unions(view)
         refusals = [
             refusal
@@ -88,11 +87,14 @@ class IdentityGraph:
         noted, new = await self._note(refusals)
         return noted, await quarantine(unions, sightings, new)
 
-    async def _bear(self, view: View, sightings: Sequence[Sighting]) -> None:
+    async def _bear(self, view: View, sightings: Sequence[Sighting], links: Sequence[Link]) -> None:
+        """Store the evidence, then point to the persons first seen here."""
         born = births(sightings, lambda identifier: view.pointer(identifier) is not None)
         if not born:
+            if links:
+                await self.store.add_links(links)
             return
-        there = await view.bear([birth.entity for birth in born])
+        there = await view.bear([birth.entity for birth in born], links)
         await view.point([Pointer(birth.first, birth.entity.tenant, birth.entity.id) for birth in born])
         # What others have meanwhile done with the first identifier, or with the entity, is for the unions.
         await view.point([

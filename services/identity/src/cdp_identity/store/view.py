@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from typing import Any, TypeAlias
 from uuid import UUID
 
-from cdp_identity.domain.entities import Entity
+from cdp_identity.domain.entities import Entity, Link
 from cdp_identity.domain.identifiers import Identifier
 from cdp_identity.store.ports import GraphStore, Pointer
+
+Beside: TypeAlias = Callable[..., Awaitable[Sequence[Any]]]
+
+
+async def side_by_side(*actions: Coroutine[Any, Any, Any]) -> Sequence[Any]:
+    """Do all at once; what each gave. If any fails, all have ended before that is raised."""
+    done = await asyncio.gather(*actions, return_exceptions=True)
+    for each in done:
+        if isinstance(each, BaseException):
+            raise each
+    return done
 
 
 class PointerCache:
@@ -44,9 +57,10 @@ class View:
     every merge that its identifiers have gone through, whoever finished it.
     """
 
-    def __init__(self, store: GraphStore, cache: PointerCache) -> None:
+    def __init__(self, store: GraphStore, cache: PointerCache, beside: Beside = side_by_side) -> None:
         self.store = store
         self._cache = cache
+        self._beside = beside
         self._pointers: dict[Identifier, UUID] = {}
         self._entities: dict[UUID, Entity] = {}
         self.marked = False  # whether any identifier of this pass may be shared or blocked
@@ -54,7 +68,8 @@ class View:
     async def load(self, identifiers: Iterable[Identifier]) -> None:
         """Read what leads from these identifiers to their roots: one trip each for pointers and entities.
 
-        Each redirect on the way costs a trip for all of them together.
+        The entities of those whose pointers are cached are read beside the pointers of the others. Each redirect
+        on the way costs a trip for all of them together.
         """
         unread: list[Identifier] = []
         for identifier in dict.fromkeys(identifiers):
@@ -63,7 +78,13 @@ class View:
                 unread.append(identifier)
             else:
                 self._pointers[identifier] = entity
-        await self._read_pointers(unread)
+        cached = set(self._pointers.values()) - self._entities.keys()
+        if unread and cached:
+            await self._beside(self._read_pointers(unread), self._read_entities(cached))
+            # Entities are never older than the pointers to them: these may have been read before.
+            self.forget(self._pointers[identifier] for identifier in unread if identifier in self._pointers)
+        else:
+            await self._read_pointers(unread)
         await self._read_entities(self._pointers.values())
 
     def pointer(self, identifier: Identifier) -> UUID | None:
@@ -116,9 +137,16 @@ class View:
         self.forget((entity.id,))
         return False
 
-    async def bear(self, entities: Sequence[Entity]) -> set[UUID]:
-        """Store new entities; those that were there already are returned and will be read."""
-        there = await self.store.add_entities(entities)
+    async def bear(self, entities: Sequence[Entity], links: Sequence[Link] = ()) -> set[UUID]:
+        """Store new entities; those that were there already are returned and will be read.
+
+        Evidence may be stored beside them: nothing leads to them yet.
+        """
+        there: set[UUID]
+        if links:
+            there, _ = await self._beside(self.store.add_entities(entities), self.store.add_links(links))
+        else:
+            there = await self.store.add_entities(entities)
         self._entities.update((entity.id, entity) for entity in entities if entity.id not in there)
         return there
 
