@@ -73,7 +73,7 @@ def by_size(folder: Path) -> list[Row]:
 
 def graph(folder: Path) -> list[Row]:
     """In this process, and on a document server of its own, with memory for all that is stored."""
-    server = Server(SecantusRust(folder / "identity", free_port(), memory="6G"))
+    server = Server(SecantusRust(folder / "identity", free_port(), memory="10G"))
     with Stack("local", folder, {"mongo": server}, temporary=False) as stack:
         server.launch()
         server.wait_ready()

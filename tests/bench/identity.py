@@ -98,6 +98,8 @@ async def rows(stack: Stack, sizes: Sequence[int] = SIZES) -> list[Row]:
         taken = await seconds(fill(places[size].database, size // EACH))
         print(f"    {size:,} identifiers stored in {taken:,.0f} s", flush=True)
     turns: dict[tuple[int, str], list[Turn]] = {case: [] for case in product(sizes, MIXES)}
+    for size, mix in turns:  # warm
+        await turn(places[size], *MIXES[mix])
     for _ in range(ROUNDS):
         for (size, mix), of in turns.items():
             of.append(await turn(places[size], *MIXES[mix]))

@@ -127,16 +127,27 @@ async def fill(database: AsyncIOMotorDatabase[Any], people: int) -> None:
     sizes = [(name, len(all_)) for name, all_ in known.items()]
 
     async def insert(name: str, documents: Sequence[bytes]) -> None:
-        await database[name].insert_many([raw(document) for document in documents], ordered=False)
+        if documents:
+            await database[name].insert_many([raw(document) for document in documents], ordered=False)
 
-    for start in range(0, people, CHUNK):
-        made = list(documents_of(range(start, min(people, start + CHUNK)), every))
-        inserts, first = [], 0
+    async def store(made: Sequence[bytes]) -> None:
+        first = 0
+        inserts = []
         for name, each in sizes:
             mine = [d for offset in range(first, first + each) for d in made[offset :: len(every)]]
             inserts.append(insert(name, sorted(mine)))  # by id, which comes first: neighbours in the same pages
             first += each
         await asyncio.gather(*inserts)
+
+    storing = asyncio.create_task(store(()))
+    for start in range(0, people, CHUNK):
+        made = list(
+            documents_of(range(start, min(people, start + CHUNK)), every)
+        )  # while the last ones are stored
+        await storing
+        storing = asyncio.create_task(store(made))
+        await asyncio.sleep(0)
+    await storing
 
 
 def sightings(events: Iterable[EventPermitted]) -> list[Sighting]:
