@@ -1,7 +1,7 @@
 """Who was joined and parted again is as if nobody had ever met: profiles, consents and memberships, by device.
 
 Profiles, consents and what is counted are the same byte for byte, and so is what the clock makes of it from then
-on. Only the `since` of a membership differs: who became part of somebody else left, and came back with the unmerge.
+on. Only the `since` of a membership differs: who became part of another left, and came back with the unmerge.
 """
 
 from __future__ import annotations
