@@ -12,8 +12,9 @@ from cdp_identity.matcher.entries import Told
 from cdp_identity.matcher.store import memory_store
 from cdp_identity.matching import MatchIndex, record_of
 from cdp_identity.matching.blocking import CAP, keys_of
+from cdp_identity.matching.compare import evidence
 from cdp_identity.matching.frequencies import Frequencies, terms_of
-from cdp_identity.matching.judge import independent, judge
+from cdp_identity.matching.judge import BY_DEVICE, independent, judge
 from cdp_identity.matching.record import FINGERPRINT, MatchRecord
 from cdp_testkit import LocalBus
 from hypothesis import given
@@ -39,22 +40,36 @@ def behind(record: MatchRecord, *fingerprints: str) -> MatchRecord:
     return replace(record, fingerprints=fingerprints or (PRINT,))
 
 
-@given(TOLD, TOLD, st.booleans())
-def test_it_never_makes_anything_certain_and_nothing_of_nothing(
-    one: dict[str, Any], other: dict[str, Any], common: bool
-) -> None:
-    met = Frequencies()
-    if common:
-        for _ in range(300):
-            met.add([("fingerprint", PRINT)], new_person=True)
-    a, b = record_of("a", one, region="GB"), record_of("b", other, region="GB")
+@given(TOLD, TOLD)
+def test_it_is_in_no_score_and_makes_nothing_certain(one: dict[str, Any], other: dict[str, Any]) -> None:
+    a, b, met = record_of("a", one, region="GB"), record_of("b", other, region="GB"), Frequencies()
     without, with_it = judge(a, b, met), judge(behind(a), behind(b), met)
-    assert (with_it.band == "auto") == (without.band == "auto")
-    assert independent(with_it.fields) == independent(without.fields)
-    assert with_it.vetoes == without.vetoes
-    assert with_it.score >= without.score
-    if not any(field.agrees for field in without.fields):
-        assert (with_it.band, with_it.score) == (without.band, without.score)
+    assert with_it.score == without.score
+    if with_it.band == without.band:
+        assert independent(with_it.fields) == independent(without.fields)
+        assert (with_it.held, with_it.vetoes) == (without.held, without.vetoes)
+    else:
+        assert (without.band, with_it.band, with_it.held) == ("none", "review", BY_DEVICE)
+        assert any(field.agrees for field in without.fields)
+        assert not without.vetoes
+
+
+def test_two_persons_are_no_more_alike_by_it() -> None:
+    """A third record joins one of both, as it would without: only that record connects them."""
+    ada = {"firstName": "Ada", "occupation": "printer"}
+    one, other = {"email": "ada@example.com", "dob": "1990-05-17"}, {"phone": "0113 496 0000", "ssn": "123456789"}
+    told = [{**ada, **one}, {**ada, **other}, {**one, **other}]
+    found = []
+    for wrap in (lambda record: record, behind):
+        index = MatchIndex()
+        index.frequencies.people, index.frequencies.again = 10_000, 5_000
+        index.frequencies.counts.update({("given", "ada"): 100, ("occupation", "printer"): 300})
+        for n, fields in enumerate(told):
+            matches = index.add(wrap(record_of(f"r{n}", fields, region="GB")))
+        found.append([(match.band, match.held) for match in matches])
+        asked = index.explain("r0", "r1")
+    assert asked.held == BY_DEVICE
+    assert found[0] == found[1] == [("auto", ""), ("review", "only this record connects two persons")]
 
 
 @given(TOLD, TOLD)
@@ -68,7 +83,7 @@ def test_beside_a_name_it_gets_two_records_looked_at() -> None:
     a, b = record_of("a", ada), record_of("b", ada)
     assert judge(a, b, Frequencies()).band == "none"
     judged = judge(behind(a), behind(b), Frequencies())
-    assert (judged.band, judged.held) == ("review", "score")
+    assert (judged.band, judged.held) == ("review", BY_DEVICE)
 
 
 def test_a_fingerprint_that_many_have_weighs_nothing() -> None:
@@ -76,7 +91,7 @@ def test_a_fingerprint_that_many_have_weighs_nothing() -> None:
     record = behind(record_of("a", {"firstName": "Ada", "gender": "f"}))
     for n in range(1000):
         met.add([*terms_of(record)] if n % 2 else [], new_person=True)
-    weights = {f.field: f.stranger for f in judge(record, replace(record, id="b"), met).fields}
+    weights = {f.field: f.stranger for f in evidence(record, record, met)}
     assert weights["fingerprint"] == 0
 
 
@@ -121,7 +136,7 @@ async def test_a_proposal_that_it_helped_to_waits_for_a_person() -> None:
         identified(1, "phone", told, fingerprint=PRINT), identified(2, "laptop", told, fingerprint=PRINT)
     )
     (proposed,) = bus.messages(MATCHES_PROPOSED)
-    assert (proposed.band, proposed.held) == ("review", "score")
+    assert (proposed.band, proposed.held) == ("review", BY_DEVICE)
     assert {field.field for field in proposed.fields} == {"given", "occupation", "fingerprint"}
     assert bus.messages(MATCHES_DECIDED) == []
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from cdp_identity.matching.blocking import keys_of
 from cdp_identity.matching.frequencies import Frequencies, terms_of
-from cdp_identity.matching.judge import Judgement, any_agrees, judge, personal
+from cdp_identity.matching.judge import BY_DEVICE, Judgement, any_agrees, judge, personal
 from cdp_identity.matching.record import MatchRecord
 from cdp_identity.matching.store import MatchStore, MemoryMatchStore
 from cdp_identity.matching.vetoes import USER_ID, vetoes
@@ -77,7 +77,7 @@ class MatchIndex:
                 if judgement.at_home:
                     self.frequencies.meet_at_home(personal(judgement.fields), any_agrees(judgement.fields))
                 found.append(judgement)
-        found.sort(key=lambda match: (match.forbidden, -match.score, match.other))
+        found.sort(key=lambda match: (match.forbidden, -match.score, match.band == "none", match.other))
         if person == self.store.person(record.id) or not found or found[0].band == "none":
             return []
         return [replace(match, band=found[0].band, held=found[0].held) for match in found if not match.forbidden]
@@ -113,4 +113,5 @@ class MatchIndex:
     def _akin(self, person: str, other: str) -> bool:
         """Whether two persons have no contradiction and are alike by themselves."""
         pairs = [self.explain(a, b) for a in self.store.members(person) for b in self.store.members(other)]
-        return not any(pair.vetoes for pair in pairs) and any(pair.band != "none" for pair in pairs)
+        alike = any(pair.band != "none" and pair.held != BY_DEVICE for pair in pairs)
+        return alike and not any(pair.vetoes for pair in pairs)

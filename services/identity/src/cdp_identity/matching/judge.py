@@ -16,7 +16,8 @@ from cdp_identity.matching.weights import AUTO, CONTRADICTED, REVIEW
 Band: TypeAlias = Literal["auto", "review", "none"]
 
 WEAK: Final = frozenset({"fingerprint"})
-"""Says something only beside a field that agrees, and never that nobody has to be asked."""
+"""In no score: they can only get a pair asked about, where another field agrees and none contradicts."""
+BY_DEVICE: Final = "asked only for the device's fingerprint"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +46,15 @@ def judge(one: MatchRecord, other: MatchRecord, met: Frequencies) -> Judgement:
         return Judgement(one.id, other.id, 0.0, "none", tuple(evidence(one, other, met)), found, forbidden=True)
     fields = tuple(evidence(one, other, met))
     strong = tuple(field for field in fields if field.field not in WEAK)
-    fields = fields if any(field.agrees for field in strong) else strong
-    score = log_odds(fields, met.anybody, met.one_of_a_house)
+    score = log_odds(strong, met.anybody, met.one_of_a_house)
     if score < (CONTRADICTED if found else REVIEW):
-        return Judgement(one.id, other.id, score, "none", fields, found)
+        worth_asking = not found and any(field.agrees for field in strong)
+        if worth_asking and log_odds(fields, met.anybody, met.one_of_a_house) >= REVIEW:
+            return Judgement(one.id, other.id, score, "review", fields, held=BY_DEVICE)
+        return Judgement(one.id, other.id, score, "none", strong, found)
     unasked = log_odds(strong, met.anybody, min(0.0, met.one_of_a_house))
-    held = why_held(unasked, found, fields)
-    return Judgement(one.id, other.id, score, "review" if held else "auto", fields, found, held)
+    held = why_held(unasked, found, strong)
+    return Judgement(one.id, other.id, score, "review" if held else "auto", strong, found, held)
 
 
 def log_odds(fields: tuple[Evidence, ...], anybody: float, at_home: float) -> float:
