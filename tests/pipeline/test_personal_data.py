@@ -34,7 +34,9 @@ def planted(place: str) -> dict[str, object]:
             "ip": f"{c}-ip",
             "userAgent": f"{c}-agent",
             "page": {"url": f"https://shop.example/{c}-page", "referrer": f"{c}-referrer"},
-            "consent": {"categoryPreferences": {"Analytics": True}},
+            "device": {"id": f"{c}-device-id", "fingerprint": f"{c}-fingerprint"},
+            "externalIds": [{"type": "loyalty", "id": f"{c}-loyalty"}, {"type": "cookie", "id": f"{c}-cookie"}],
+            "consent": {"categoryPreferences": {"Analytics": True, "Functional": True}},
             "traits": {"phone": f"{c}-phone"},
         },
     }
@@ -53,7 +55,9 @@ async def planting(platform: Pipeline) -> list[str]:
         f"{MARK}-no-object",
     ]
     async with platform.edge() as edge:
-        headers = {"traceparent": f"00-{'a' * 32}-{'b' * 16}-01"}
+        headers = {
+            "traceparent": f"00-{'a' * 32}-{'b' * 16}-01", "Origin": "https://shop.example", "Cookie": f"a={MARK}",
+        }  # fmt: skip
         answers = [
             await edge.post("/v1/batch", json={"batch": batch}, headers=headers),
             await edge.post("/v1/validate", json={"batch": batch}),
@@ -113,9 +117,10 @@ async def test_no_key_header_span_log_or_answer_holds_personal_data(
     stored = repr(platform.state()["profiles"])
     assert f"{MARK}-http@example.com" in stored
     assert f"{MARK}-withheld" not in stored
-    assert (
-        f"{MARK}-ip" not in b"".join(r.value or b"" for r in platform.bus.raw("cdp.events.validated.v1")).decode()
-    )
+    validated = b"".join(r.value or b"" for r in platform.bus.raw("cdp.events.validated.v1")).decode()
+    kept_out = [f"{MARK}-{part}" for part in ("ip", "http-ip", "http-device-id", "http-fingerprint")]
+    assert [value for value in kept_out if value in validated] == []
+    assert f"{MARK}-http-loyalty" in validated
 
 
 @pytest.mark.parametrize(

@@ -133,6 +133,29 @@ async def test_two_who_share_a_browser_stay_two(platform: Pipeline) -> None:
         assert people == {user}
 
 
+async def test_until_a_second_login_who_browses_is_taken_for_the_first(platform: Pipeline) -> None:
+    """That is what the cookie costs: Bob looked around before he said who he is. He becomes no part of Ada."""
+    shared = Browser(platform)
+    await shared.views()
+    await shared.logs_in("ada")
+    ada = shared.owner()
+    before = await shared.clears_script_storage().views()
+    assert before
+    assert before.profile_id == ada
+
+    bob = await shared.logs_in("bob")
+    after = await shared.views()
+    assert bob
+    assert after
+    assert ada != bob.profile_id == after.profile_id
+    users = (await known_as(platform, user_id="ada")).joined.identifiers
+    assert {each.value for each in users if each.kind == "user_id"} == {"ada"}
+
+    stranger = await shared.clears_script_storage().views()
+    assert stranger
+    assert stranger.profile_id not in (ada, bob.profile_id)
+
+
 async def test_who_refuses_it_is_not_found_again_by_it(platform: Pipeline) -> None:
     ada = Browser(platform)
     for _ in range(2):
