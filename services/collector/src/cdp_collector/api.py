@@ -24,7 +24,7 @@ from cdp_collector.domain.intake import Edge, Envelope, Intake
 from cdp_collector.domain.requests import BUSY, INTERNAL, NOT_READY, Refusal, too_large
 from cdp_collector.domain.validator import Validator
 from cdp_collector.handlers import take_in
-from cdp_collector.openapi import BATCH, EVENT, body_of, document_security
+from cdp_collector.openapi import BATCH, EVENT, GIVEN, body_of, document_security
 from cdp_collector.settings import HttpSettings
 from cdp_collector.store import Definitions, EventLog
 
@@ -201,7 +201,7 @@ def route(
         summary=summary,
         operation_id=name,
         response_class=Response,
-        responses={200: {"model": done}, **ERRORS},
+        responses={200: {"model": done} | ({"headers": GIVEN} if done is Accepted else {}), **ERRORS},
         openapi_extra=body_of(schema),
     )
 

@@ -56,12 +56,30 @@ HEADERS: Final[list[Schema]] = [
         "description": "the person opts out of selling and sharing",
     },
     {
+        "name": "Origin",
+        "in": "header",
+        "schema": {"type": "string"},
+        "description": "of the page; a source that keeps a cookie in browsers names those that it keeps it for",
+    },
+    {
+        "name": "Cookie",
+        "in": "header",
+        "schema": {"type": "string"},
+        "description": "the edge's own counts, if it is signed and the event says yes; no other is looked at",
+    },
+    {
         "name": "traceparent",
         "in": "header",
         "schema": {"type": "string"},
         "description": "W3C trace context, carried on",
     },
 ]
+GIVEN: Final[Schema] = {
+    "Set-Cookie": {
+        "schema": {"type": "string"},
+        "description": "a signed id of the browser, if its source keeps one and an event of the request allows it",
+    }
+}
 
 
 def body_of(schema: Schema) -> Schema:
