@@ -29,7 +29,7 @@ SILENT: Final = item()
 def outcomes() -> dict[str, float]:
     """What was counted so far."""
     found = {}
-    for outcome in ("new", "known", "expired", "tampered", "refused", "no-key"):
+    for outcome in ("new", "known", "expired", "tampered", "refused", "foreign", "no-key"):
         labels = {"tenant": "demo", "outcome": outcome}
         found[outcome] = REGISTRY.get_sample_value("cdp_collector_browsers_total", labels) or 0.0
     return found

@@ -56,7 +56,7 @@ class EdgeUnderTest:
 
     def browser(self, origin: str | None = ORIGIN, **headers: str) -> httpx.AsyncClient:
         """A browser on a page of the shop: it keeps the cookies that it is given."""
-        told = {"Origin": origin, **headers} if origin else headers
+        told = headers if origin is None else {"Origin": origin, **headers}
         return httpx.AsyncClient(
             transport=httpx.ASGITransport(app=self.api), base_url=HOST, headers={**BASIC, **told}
         )

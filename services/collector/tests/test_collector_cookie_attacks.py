@@ -34,6 +34,7 @@ async def test_other_pages_get_no_cookie_and_cannot_use_one(shop: EdgeUnderTest,
     async with shop.browser() as browser:
         await browser.post("/v1/track", json=YES)
         kept = browser.cookies
+    before = outcomes()
     async with shop.browser(origin) as other:
         other.cookies = kept
         answer = await other.post("/v1/track", json=YES)
@@ -42,6 +43,8 @@ async def test_other_pages_get_no_cookie_and_cannot_use_one(shop: EdgeUnderTest,
         assert "set-cookie" not in each.headers
         assert "access-control-allow-credentials" not in each.headers
         assert each.headers.get("access-control-allow-origin", "*") == "*"
+    counted = {name: n - before[name] for name, n in outcomes().items() if n != before[name]}
+    assert counted == ({} if origin is None else {"foreign": 1}), "servers have no origin"
     assert shop.stored[-1].edge.first_party_id is None
 
 

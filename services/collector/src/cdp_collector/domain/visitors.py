@@ -16,7 +16,7 @@ from pydantic import JsonValue
 from cdp_collector.domain.consent import read_choices
 from cdp_collector.domain.tokens import Signer, Token
 
-Outcome: TypeAlias = Literal["new", "known", "expired", "tampered", "refused", "no-key"]
+Outcome: TypeAlias = Literal["new", "known", "expired", "tampered", "refused", "foreign", "no-key"]
 
 FIRST_PARTY: Final = "first-party:"
 """How an id begins that the edge gave, so that no sender's own can be taken for one."""
@@ -59,8 +59,10 @@ class Visitors:
         `answers` is what each event of the request says (`answer_of`). One refusal outweighs all: the cookie is
         taken back. An id counts from the request on that brings its cookie: what cannot keep one has no id.
         """
-        if source.first_party is None or origin not in source.first_party.origins:
+        if source.first_party is None or origin is None:
             return None
+        if origin not in source.first_party.origins:
+            return FOREIGN
         name = cookie_name(source)
         given = values_of(cookies, name)
         if False in answers:
@@ -100,6 +102,7 @@ class Visitors:
         return token.born + int(self.lifetime.total_seconds()) - now
 
 
+FOREIGN: Final = Reception("foreign")
 NO_KEY: Final = Reception("no-key")
 
 
