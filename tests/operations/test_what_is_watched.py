@@ -38,7 +38,7 @@ def queries() -> Iterator[str]:
 
 def exported() -> set[str]:
     """The samples that the roles export, as Prometheus stores them."""
-    for package in ("runtime", "collector", "consent", "segments"):
+    for package in ("runtime", "collector", "consent", "identity", "segments"):
         importlib.import_module(f"cdp_{package}.metrics")
     endings = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count")}
     return {m.name + ending for m in REGISTRY.collect() for ending in endings.get(m.type, ("",))}
