@@ -72,8 +72,12 @@ def by_size(folder: Path) -> list[Row]:
 
 
 def graph(folder: Path) -> list[Row]:
-    """In this process, and on a document server of its own, with memory for all that is stored."""
-    server = Server(SecantusRust(folder / "identity", free_port(), memory="10G"))
+    """In this process, and on a document server of its own, with memory for all that is stored.
+
+    A checkpoint a minute writes out all of it again and again while it is filled.
+    """
+    program = SecantusRust(folder / "identity", free_port(), memory="10G", checkpoint_seconds=900)
+    server = Server(program)
     with Stack("local", folder, {"mongo": server}, temporary=False) as stack:
         server.launch()
         server.wait_ready()

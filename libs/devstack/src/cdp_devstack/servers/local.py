@@ -134,12 +134,18 @@ class SecantusRust(MongoWire):
 
     title: str = f"SecantusDB {cache.SECANTUS_VERSION} (MongoDB wire)"
     memory: str = "1G"
+    checkpoint_seconds: int = 60
 
     def command(self) -> list[str]:
         """The binary of the cache."""
         if not cache.secantusd().is_file():
             raise ServerError(f"secantusd-rs {cache.SECANTUS_VERSION} is not installed: {INSTALL}")
-        return [str(cache.secantusd()), *self.options(self.memory)]
+        return [
+            str(cache.secantusd()),
+            *self.options(self.memory),
+            "--checkpoint-seconds",
+            str(self.checkpoint_seconds),
+        ]
 
 
 @dataclass(frozen=True, slots=True)
