@@ -2,9 +2,9 @@
 
 One record at a time, in the order of the file, with the shipped weights and no labels. FEBRL1, FEBRL2 and
 RLdata500 are what the weights were judged on; all others are unseen. Splink gets the whole set at once and
-estimates its own weights, by the recipe of its documentation; its links are those of even odds or more, its clusters
-those from .95. The times of both are of the processor, Splink's with training. `python -m tests.bench.matching`
-prints the table.
+estimates its own weights, by the recipe of its documentation; its links are those of even odds or more, its
+clusters those from .95. The times of both are of the processor, Splink's with training.
+`python -m tests.bench.matching` prints the table.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The peer: Splink 5 on DuckDB, which sees all records at once and estimates its weights from them.
 
-The recipe of its documentation (moj-analytical-services/splink, docs/demos/examples/duckdb, `febrl3` and `febrl4`),
-for other fields in the same manner: u from random pairs, the prior by strict rules and the share of matches they are
-thought to find, m by expectation maximization, once blocked on each of two fields.
+The recipe of its documentation (moj-analytical-services/splink, docs/demos/examples/duckdb, `febrl3` and
+`febrl4`), for other fields in the same manner: u from random pairs, the prior by strict rules and the share of
+matches they are thought to find, m by expectation maximization, once blocked on each of two fields.
 """
 
 from __future__ import annotations

@@ -123,6 +123,8 @@ def test_a_date_may_come_in_parts() -> None:
 def test_addresses_are_words_a_number_and_a_code() -> None:
     place = place_of(("12a Elm Street Apt 4",), postcode="90210-1234")
     assert (place.number, place.unit, place.street, place.postcode) == ("12a", "4", "elm st", "90210")
+    swapped = place_of(locality="6101", postcode="St Ives")
+    assert (swapped.locality, swapped.postcode) == ("st ives", "6101")
     continental = place_of(("Hauptstraße 7",), locality="Köln")
     assert (continental.number, continental.street, continental.locality) == ("7", "haupt st", "koln")
 

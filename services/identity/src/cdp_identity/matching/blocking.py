@@ -63,8 +63,8 @@ def _names(record: MatchRecord) -> Iterator[str]:
 
 def _places(record: MatchRecord) -> Iterator[str]:
     place = record.place
-    address = (*map(name_of_street, place.lines), place.locality.replace(" ", ""), place.postcode)
-    yield from (f"near:{key}" for key in sketch_of(filter(None, address)))
+    # Without the town: where all live in one, what they have in common would be found everywhere.
+    yield from (f"near:{key}" for key in sketch_of(map(name_of_street, place.lines)))
     for line in place.lines:
         street = name_of_street(line)[:_PREFIX]
         if place.number:
