@@ -9,6 +9,7 @@ from pydantic import Field, JsonValue
 from cdp_contracts.envelope import Contract
 
 CompareOp: TypeAlias = Literal["==", "!=", ">", ">=", "<", "<="]
+CalendarUnit: TypeAlias = Literal["day", "week", "month"]
 TraitOp: TypeAlias = Literal["==", "!=", ">", ">=", "<", "<=", "contains", "in", "exists", "missing"]
 
 
@@ -32,7 +33,32 @@ class Lifetime(Contract):
     kind: Literal["lifetime"] = "lifetime"
 
 
-Window: TypeAlias = Annotated[Sliding | Session | Lifetime, Field(discriminator="kind")]
+class Between(Contract):
+    """Between two ages, such as 30 to 90 days ago: an event comes in at the one age and falls out at the other."""
+
+    kind: Literal["between"] = "between"
+    from_seconds: float = Field(gt=0, le=3660 * 86400)
+    to_seconds: float | None = Field(
+        default=None, gt=0, le=3660 * 86400, description="greater than from_seconds; null: however long ago"
+    )
+
+
+class Calendar(Contract):
+    """The current day, week (from Monday) or month and the n - 1 before it, or the last n full ones.
+
+    Units begin at midnight in the time zone, daylight saving included: a day may have 23 or 25 hours.
+    """
+
+    kind: Literal["calendar"] = "calendar"
+    unit: CalendarUnit
+    n: int = Field(default=1, ge=1, le=366)
+    full: bool = Field(default=False, description="only full units: those before the current one")
+    time_zone: str = Field(
+        default="UTC", pattern=r"^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$", max_length=64, description="IANA name"
+    )
+
+
+Window: TypeAlias = Annotated[Sliding | Session | Between | Calendar | Lifetime, Field(discriminator="kind")]
 
 
 class PropertyFilter(Contract):

@@ -17,6 +17,7 @@ class Reason(Contract):
     satisfied: bool
     value: JsonValue = Field(default=None, description="what was measured: a count, never a trait's value")
     threshold: JsonValue = None
+    note: str | None = Field(default=None, description="what the measure leaves out, if anything")
 
 
 class MembershipChange(Contract):

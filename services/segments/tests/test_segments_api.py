@@ -119,6 +119,7 @@ async def test_why_somebody_is_in_until_the_window_passes(desk, make, noon):
     assert why["why"] == {
         "condition": "count(flash) >= 1 in the last 5 s", "kind": "count", "satisfied": True, "value": 1,
         "threshold": 1, "newest": ["2026-01-05T12:00:01Z"], "changes_at": "2026-01-05T12:00:06Z", "of": [],
+        "note": None,
     }  # fmt: skip
 
 

@@ -6,54 +6,12 @@ import pytest
 from cdp_contracts.events_v1 import Event
 from cdp_segments.domain.catalog import compile_segment
 from cdp_segments.domain.comparing import COMPARISONS
-from cdp_segments.domain.engine import react, wake
 from cdp_segments.domain.latching import VISITS_KEPT
 from cdp_segments.domain.leaves import leaf_of, walk
 from cdp_segments.domain.person import Person
-from cdp_segments.domain.telling import Delivery, acknowledge, milliseconds_of
+from cdp_segments.domain.telling import milliseconds_of
 from cdp_segments.domain.wording import words
-
-DAY = 86400
-
-
-class Story:
-    """People, a catalog, and what happens to them; the clock follows the events."""
-
-    def __init__(self, make, *definitions, people=("ann",)):
-        self.make = make
-        self.catalog = make.catalog(*definitions)
-        self.people = {make.person_id(name): Person(make.person_id(name)) for name in people}
-        self.offset = 0
-
-    def happens(self, *updates):
-        messages = []
-        for update in updates:
-            self.offset += 1
-            delivery = Delivery(0, self.offset, milliseconds_of(update.received_at))
-            messages += react(self.people, update, delivery, self.catalog)
-        return messages
-
-    def passes(self, until, who="ann"):
-        messages = wake(self.person(who), milliseconds_of(until), self.catalog)
-        acknowledge(self.person(who))
-        return messages
-
-    def person(self, who="ann"):
-        return self.people[self.make.person_id(who)]
-
-    def segments(self, who="ann"):
-        return set(self.person(who).members)
-
-
-def count(event="view", op=">=", n=1, **more):
-    return {"kind": "count", "event": event, "op": op, "n": n, **more}
-
-
-def sliding(seconds):
-    return {"window": {"kind": "sliding", "seconds": seconds}}
-
-
-SESSION = {"window": {"kind": "session"}}
+from stories import DAY, SESSION, Story, between, calendar, count, sliding
 
 
 @pytest.mark.parametrize(
@@ -85,6 +43,16 @@ def test_how_values_compare(op, left, right, expected):
         (count(**sliding(90)), "count(view) >= 1 in the last 90 s"),
         (count(**sliding(0.25)), "count(view) >= 1 in the last 0.25 s"),
         (count(op="<=", n=0), "count(view) <= 0 ever"),
+        (count(**between(30 * DAY, 90 * DAY)), "count(view) >= 1 30 d to 90 d ago"),
+        (count(**between(30 * DAY)), "count(view) >= 1 more than 30 d ago"),
+        (count(**calendar("month")), "count(view) >= 1 this month (UTC)"),
+        (count(**calendar("day")), "count(view) >= 1 today (UTC)"),
+        (count(**calendar("week", n=2)), "count(view) >= 1 in the current 2 weeks (UTC)"),
+        (count(**calendar("day", n=3, full=True)), "count(view) >= 1 in the last 3 full days (UTC)"),
+        (
+            count(**calendar("day", full=True, time_zone="Europe/Berlin")),
+            "count(view) >= 1 in the last full day (Europe/Berlin)",
+        ),
         (
             count(where=[{"property": "a.b", "op": "==", "value": "é"}, {"property": "c", "op": "exists"}]),
             'count(view where a.b == "é" and c exists) >= 1 ever',

@@ -30,6 +30,8 @@ CONDITIONS = {
         "all": [{"event": "view", "n": 1}, {"event": "buy", "op": "==", "n": 0}],
     },
     "quick": {"kind": "and", "of": [{**BOUGHT, "window": {"kind": "session", "gap_seconds": 1}}, VIEWED]},
+    "before": {**VIEWED, "window": {"kind": "between", "from_seconds": 5, "to_seconds": 15}, "n": 2},
+    "today": {**VIEWED, "window": {"kind": "calendar", "unit": "day", "n": 1}},
     "pro": {"kind": "trait", "trait": "plan", "op": "==", "value": "pro"},
 }  # fmt: skip
 
@@ -149,7 +151,7 @@ class Story(Schedule):
             assert record.into is None
             assert not record.leaving
             self.check_state(record, mine)
-            happenings = [Happening(u.message_id, milliseconds_of(u.occurred_at), u.event) for _, u in mine]
+            happenings = [happening(u) for _, u in mine]
             history = History(happenings, {"plan": who.plan})
             for segment, compiled in self.catalogs.catalog.segments.items():
                 expected = holds(compiled.definition.when, history, now)
@@ -180,6 +182,10 @@ class Story(Schedule):
             profile_id = document["_id"].partition("/")[2]
             assert sorted(versions[profile_id]) == list(range(1, document["version"] + 1)), profile_id
         return {who: set(told[max(told)].memberships) for who, told in versions.items() if told}
+
+
+def happening(update):
+    return Happening(update.message_id, milliseconds_of(update.occurred_at), update.event, mark_of(update)[1])
 
 
 def state_of(share):

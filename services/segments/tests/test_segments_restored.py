@@ -40,7 +40,7 @@ acts = st.builds(
     Act,
     part=st.sampled_from(["x1", "x1", "x2", "y", "y"]),
     event=events,
-    passes=st.sampled_from([0, 1, 499, 500, 500, 1000, 1500, 3000]),
+    passes=st.sampled_from([0, 1, 499, 500, 500, 1000, 1500, 3000, 86_400_000]),
     late=st.sampled_from([0, 0, 0, 500, 1500]),
 )
 lives = st.lists(st.lists(acts, max_size=8), min_size=4, max_size=4)

@@ -12,8 +12,11 @@ from typing import Any
 from uuid import UUID, uuid5
 
 import bson
+import pytest
 from cdp_contracts.conditions_v1 import (
     And,
+    Between,
+    Calendar,
     Condition,
     Count,
     InSession,
@@ -30,8 +33,9 @@ from cdp_contracts.definitions_v1 import SegmentDefined
 from cdp_contracts.events_v1 import Event
 from cdp_contracts.profiles_v1 import ProfileUpdated
 from cdp_contracts.segments_v1 import MembershipChanged
+from cdp_segments.domain import leaves
 from cdp_segments.domain.catalog import Catalog, compile_segment
-from cdp_segments.domain.engine import react, wake
+from cdp_segments.domain.engine import mark_of, react, wake
 from cdp_segments.domain.moving import release
 from cdp_segments.domain.person import Person, person_id
 from cdp_segments.domain.reference import Happening, History, holds
@@ -54,7 +58,17 @@ filters = st.one_of(
 wheres = st.one_of(st.just(()), st.just(()), st.lists(filters, max_size=2).map(tuple))
 sessions = st.builds(Session, gap_seconds=st.sampled_from([1, 1.5]))
 slidings = st.builds(Sliding, seconds=st.sampled_from([0.5, 1, 2]))
-windows = st.one_of(slidings, sessions, st.just(Lifetime()))
+betweens = st.builds(
+    Between, from_seconds=st.sampled_from([0.5, 1]), to_seconds=st.sampled_from([1.5, 2, 3600, None])
+)
+calendars = st.builds(
+    Calendar,
+    unit=st.sampled_from(["day", "day", "week", "month"]),
+    n=st.integers(1, 3),
+    full=st.booleans(),
+    time_zone=st.sampled_from(["UTC", "Europe/Berlin", "Asia/Kathmandu"]),
+)
+windows = st.one_of(slidings, sessions, st.just(Lifetime()), betweens, calendars)
 traits = st.one_of(
     st.builds(Trait, trait=st.just("plan"), op=st.sampled_from(["==", "!="]), value=st.just("x")),
     st.builds(Trait, trait=st.just("home.city"), op=st.sampled_from(["==", "exists"]), value=st.just("x")).map(
@@ -110,8 +124,8 @@ steps = st.builds(
     Step,
     what=st.sampled_from(KINDS),
     younger=st.booleans(),
-    passes=st.sampled_from([0, 0, 1, 499, 500, 500, 1000, 1500]),
-    late=st.sampled_from([0, 0, 0, 500, 500, 1000, 1500]),
+    passes=st.sampled_from([0, 0, 1, 499, 500, 500, 1000, 1500, 7_200_000, 86_400_000]),
+    late=st.sampled_from([0, 0, 0, 500, 500, 1000, 1500, 7_200_000]),
     event=events,
     traits=trait_values,
     again=st.integers(0, 30),
@@ -160,7 +174,7 @@ class Life:
         update = self._update(addressed, event=step.event, late=step.late)
         home = record(ELDER if self.merged else addressed)
         at = self.now - step.late
-        self.happenings[home].append(Happening(update.message_id, at, step.event))
+        self.happenings[home].append(Happening(update.message_id, at, step.event, mark_of(update)[1]))
         self._deliver(update)
 
     def _learn(self, addressed: UUID, traits: dict[str, Any]) -> None:
@@ -229,6 +243,18 @@ def define(name: str, when: Condition) -> SegmentDefined:
 @settings(max_examples=400, deadline=None)
 @given(conditions=st.lists(conditions, min_size=1, max_size=4), life=st.lists(steps, min_size=5, max_size=30))
 def test_membership_is_the_truth_of_the_condition(conditions: list[Condition], life: list[Step]) -> None:
+    check_truth(conditions, life)
+
+
+@settings(max_examples=150, deadline=None)
+@given(conditions=st.lists(conditions, min_size=1, max_size=4), life=st.lists(steps, min_size=5, max_size=30))
+def test_of_more_events_than_are_kept_the_newest_count(conditions: list[Condition], life: list[Step]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(leaves, "MARKS_KEPT", 3)
+        check_truth(conditions, life)
+
+
+def check_truth(conditions: list[Condition], life: list[Step]) -> None:
     definitions = [define(f"s{n}", condition) for n, condition in enumerate(conditions)]
     lived = Life(Catalog(compile_segment(definition) for definition in definitions))
     begun: set[str] = set()

@@ -14,13 +14,14 @@ from pydantic import JsonValue
 
 from cdp_segments.domain.comparing import lookup
 from cdp_segments.domain.compiling import Compiler, Truth
-from cdp_segments.domain.leaves import CountLeaf, Leaf, SessionLeaf, TraitLeaf, boundaries
-from cdp_segments.domain.marks import EMPTY, Ring
+from cdp_segments.domain.leaves import Ask, Leaf, SessionLeaf, TraitLeaf
+from cdp_segments.domain.marks import Ring
 from cdp_segments.domain.person import Person
 from cdp_segments.domain.selectors import Filter, Selector, content_key, names_of
 from cdp_segments.domain.visits import Visits
+from cdp_segments.domain.windows import FOREVER, Reach, next_change
 
-Step: TypeAlias = tuple[int, int]  # a window and the k whose mark leaving it may flip something
+Step: TypeAlias = tuple[Reach, int | None]  # a window and which mark's leaving it may flip something; None: any
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,14 +32,15 @@ class Segment:
     name: str
     truth: Truth
     leaves: tuple[Leaf, ...]
-    clocked: tuple[CountLeaf, ...]  # those whose truth changes by the clock alone
+    clocked: tuple[Leaf, ...]  # those whose truth the clock alone can change
     content: str
 
     def next_flip(self, person: Person, now: int) -> int | None:
         """When the clock alone next changes the truth; None if it never does."""
         member = self.truth(person, now)
-        instants = {i for leaf in self.clocked for i in leaf.instants(person.rings.get(leaf.selector.key, EMPTY))}
-        return next((i for i in sorted(instants) if i > now and self.truth(person, i) is not member), None)
+        instants = {i for leaf in self.clocked for ask in leaf.asks for i in ask.instants(person)}
+        later = sorted(i for i in instants if now < i < FOREVER)
+        return next((i for i in later if self.truth(person, i) is not member), None)
 
 
 def compile_segment(definition: SegmentDefined) -> Segment:
@@ -47,7 +49,7 @@ def compile_segment(definition: SegmentDefined) -> Segment:
     truth = compiler.compile(definition.when)
     content = content_key(definition.model_dump(mode="json", include={"name", "version", "state", "when"}))
     leaves = tuple(compiler.leaves.values())
-    clocked = tuple(leaf for leaf in leaves if isinstance(leaf, CountLeaf) and leaf.window is not None)
+    clocked = tuple(leaf for leaf in leaves if any(ask.clocked for ask in leaf.asks))
     return Segment(definition, definition.name, truth, leaves, clocked, content)
 
 
@@ -58,13 +60,26 @@ class Tally:
     selector: Selector
     capacity: int = 0
     segments: set[Segment] = field(default_factory=set)
+    clocked: set[Segment] = field(default_factory=set)
     steps: set[Step] = field(default_factory=set)
 
+    def add(self, segment: Segment, ask: Ask) -> None:
+        """Let a segment ask for marks."""
+        self.capacity = max(self.capacity, ask.capacity)
+        self.segments.add(segment)
+        if ask.clocked:
+            self.clocked.add(segment)
+            self.steps.update((ask.reach, place) for place in ask.places or (None,))
+
     def deadline(self, ring: Ring, now: int) -> int | None:
-        """The first instant after now at which a mark leaves a window that may flip something."""
-        size = len(ring)
-        instants = (ring[-k][0] + window for window, k in self.steps if k <= size)
-        return min((instant for instant in instants if instant > now), default=None)
+        """The first instant after now at which the clock may flip something; None if there is none."""
+        first, size = FOREVER, len(ring)
+        for reach, k in self.steps:
+            if k is None:
+                first = min(first, next_change(reach, ring, now))
+            elif k <= size and now < (leaving := reach.leaves(ring[-k][0])) < first:
+                first = leaving
+        return None if first == FOREVER else first
 
 
 @dataclass(slots=True, eq=False)
@@ -123,7 +138,6 @@ class Catalog:
         self.tallies: dict[str, Tally] = {}
         self.visits: dict[int, VisitPlan] = {}
         self.traits: dict[str, dict[tuple[str, ...], set[Segment]]] = defaultdict(dict)
-        self.clocked = tuple(segment for segment in live if segment.clocked)
         self._names: dict[str, NameIndex] = defaultdict(NameIndex)
         for segment in live:
             for leaf in segment.leaves:
@@ -148,23 +162,26 @@ class Catalog:
 
     def deadline(self, person: Person, now: int) -> int | None:
         """The first instant after now at which the clock may flip something, over all the person's state."""
-        known = ((self.tallies[key], ring) for key, ring in person.rings.items() if key in self.tallies)
-        deadlines = (tally.deadline(ring, now) for tally, ring in known)
+        deadlines = (self.tallies[key].deadline(person.rings[key], now) for key in self._known(person))
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
+
+    def clocked(self, person: Person) -> set[Segment]:
+        """The segments that the clock alone may flip for somebody: those that look at marks there are."""
+        return {segment for key in self._known(person) for segment in self.tallies[key].clocked}
+
+    def _known(self, person: Person) -> Iterator[str]:
+        return (key for key in person.rings if key in self.tallies)
 
     def _add(self, segment: Segment, leaf: Leaf) -> None:
         match leaf:
             case TraitLeaf(path=path):
                 parts = tuple(path.split("."))
                 self.traits[parts[0]].setdefault(parts, set()).add(segment)
-            case CountLeaf(selector=selector, window=window, condition=count):
-                tally = self._tally(selector)
-                tally.capacity = max(tally.capacity, leaf.capacity)
-                tally.segments.add(segment)
-                if window is not None:
-                    tally.steps.update((window, k) for k in boundaries(count.op, count.n))
             case SessionLeaf():
                 self._add_session(segment, leaf)
+            case _:
+                for ask in leaf.asks:
+                    self._tally(ask.selector).add(segment, ask)
 
     def _add_session(self, segment: Segment, leaf: SessionLeaf) -> None:
         plan = self.visits.setdefault(leaf.gap, VisitPlan(leaf.gap))

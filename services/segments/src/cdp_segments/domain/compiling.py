@@ -12,8 +12,9 @@ from typing import Final, TypeAlias
 from cdp_contracts.conditions_v1 import And, CompareOp, Condition, Not, Or
 
 from cdp_segments.domain.comparing import COMPARISONS
-from cdp_segments.domain.leaves import CountLeaf, Leaf, Measured, SessionLeaf, TraitLeaf, leaf_of
+from cdp_segments.domain.leaves import CountLeaf, Leaf, Measured, SessionLeaf, TraitLeaf, WindowLeaf, leaf_of
 from cdp_segments.domain.marks import EMPTY
+from cdp_segments.domain.windows import Ever, Lately
 
 Truth: TypeAlias = Callable[[Measured, int], bool]
 
@@ -65,6 +66,8 @@ class Compiler:
                 return f"{compare}(person.trait({self._constant(leaf.path)}), {self._constant(trait.value)})"
             case SessionLeaf():
                 return f"{self._constant(leaf.holds)}(person)"
+            case WindowLeaf():
+                return f"{self._constant(leaf.holds)}(person, now)"
             case CountLeaf(condition=count):
                 return compared(count.op, count.n, lambda k: self._at_least(leaf, k))
 
@@ -72,11 +75,16 @@ class Compiler:
         """Whether the window holds at least k marks: whether the k-th newest is within it."""
         if k == 0:
             return "True"
-        ring = self._rings.setdefault(leaf.selector.key, f"r{len(self._rings)}")
+        ring = self._rings.setdefault(leaf.ask.selector.key, f"r{len(self._rings)}")
         enough = f"len({ring}) >= {self._constant(k)}"
-        if leaf.window is None:
-            return f"({enough})"
-        return f"({enough} and {ring}[{self._constant(-k)}][0] > now - {self._constant(leaf.window)})"
+        match leaf.ask.reach:
+            case Ever():
+                return f"({enough})"
+            case Lately(length=length):
+                after = f"now - {self._constant(length)}"
+            case reach:
+                after = f"{self._constant(reach.after)}(now)"
+        return f"({enough} and {ring}[{self._constant(-k)}][0] > {after})"
 
     def _constant(self, value: object) -> str:
         name = f"C{len(self._constants)}"

@@ -145,7 +145,7 @@ def wake(person: Person, until: int, catalog: Catalog) -> Messages:
     while person.next_deadline is not None and person.next_deadline <= until:
         now = person.evaluated_at = max(person.next_deadline, person.evaluated_at)
         changes += take_over_definitions(person, catalog, now)
-        changes += evaluate(person, catalog.clocked, catalog, now, "timer")
+        changes += evaluate(person, catalog.clocked(person), catalog, now, "timer")
         person.next_deadline = catalog.deadline(person, now)
         person.touch()
     person.evaluated_at = max(person.evaluated_at, until)

@@ -10,12 +10,12 @@ from cdp_contracts.conditions_v1 import And, Condition, Not, Or
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from cdp_segments.domain.catalog import Catalog, Segment
-from cdp_segments.domain.compiling import Compiler
-from cdp_segments.domain.leaves import CountLeaf, Leaf, SessionLeaf, TraitLeaf, leaf_of
+from cdp_segments.domain.leaves import CountLeaf, Leaf, SessionLeaf, leaf_of
 from cdp_segments.domain.marks import EMPTY, Ring
 from cdp_segments.domain.person import Person
 from cdp_segments.domain.reasons import measure, telling_visit
 from cdp_segments.domain.telling import moment_of
+from cdp_segments.domain.windows import FOREVER, held
 from cdp_segments.domain.wording import counted, words
 
 NEWEST: Final = 5
@@ -34,6 +34,7 @@ class Part(BaseModel):
         default=None, description="a count, up to n + 1 for that many or more; never a trait's value"
     )
     threshold: JsonValue = None
+    note: str | None = Field(default=None, description="what the measure leaves out, if anything")
     newest: tuple[datetime, ...] = Field(default=(), description="when the newest contributing events happened")
     changes_at: datetime | None = Field(default=None, description="when this changes if nothing happens")
     of: tuple[Part, ...] = ()
@@ -89,12 +90,11 @@ def _summary(segment: Segment, person: Person, now: int, flip: int | None) -> st
     if flip is None:
         return "in, until something happens" if satisfied else "not in, until something happens"
     word = "in, leaves" if satisfied else "not in, enters"
-    rising = [
-        counted(leaf.condition)
-        for leaf in segment.clocked
-        if flip in leaf.instants(person.rings.get(leaf.selector.key, EMPTY))
-    ]
-    return f"{word} at {moment_of(flip).isoformat()} unless {' or '.join(dict.fromkeys(rising))} rises before"
+    telling = [leaf for leaf in segment.clocked if flip in instants_of(leaf, person)]
+    if not all(isinstance(leaf, CountLeaf) for leaf in telling):
+        return f"{word} at {moment_of(flip).isoformat()} if nothing happens before"
+    rising = dict.fromkeys(counted(leaf.condition) for leaf in telling if isinstance(leaf, CountLeaf))
+    return f"{word} at {moment_of(flip).isoformat()} unless {' or '.join(rising)} rises before"
 
 
 def _part(condition: Condition, person: Person, now: int) -> Part:
@@ -124,6 +124,7 @@ def _leaf(leaf: Leaf, person: Person, now: int) -> Part:
         satisfied=found.satisfied,
         value=found.value,
         threshold=found.threshold,
+        note=found.note,
         newest=tuple(moment_of(at) for at, _ in _contributing(leaf, person, now)[-NEWEST:]),
         changes_at=_changes_at(leaf, person, now),
     )
@@ -131,11 +132,6 @@ def _leaf(leaf: Leaf, person: Person, now: int) -> Part:
 
 def _contributing(leaf: Leaf, person: Person, now: int) -> Ring:
     match leaf:
-        case TraitLeaf():
-            return EMPTY
-        case CountLeaf(selector=selector, window=window):
-            ring = person.rings.get(selector.key, EMPTY)
-            return ring if window is None else [mark for mark in ring if mark[0] > now - window]
         case SessionLeaf(tests=tests, gap=gap):
             span = telling_visit(leaf, person)
             if span is None:
@@ -143,12 +139,17 @@ def _contributing(leaf: Leaf, person: Person, now: int) -> Ring:
             marks = person.visits[gap].marks
             rings = (marks.get(key, EMPTY) for key in {test.selector.key for test in tests})
             return sorted({mark for ring in rings for mark in ring if span[0] <= mark[0] <= span[1]})
+        case _:
+            return sorted({mark for ask in leaf.asks for mark in held(ask.reach, ask.ring(person), now)})
 
 
 def _changes_at(leaf: Leaf, person: Person, now: int) -> datetime | None:
-    if not isinstance(leaf, CountLeaf):
-        return None
-    truth = Compiler().compile(leaf.condition)
-    instants = sorted(leaf.instants(person.rings.get(leaf.selector.key, EMPTY)))
-    flip = next((i for i in instants if i > now and truth(person, i) is not truth(person, now)), None)
+    satisfied = measure(leaf, person, now).satisfied
+    later = sorted(i for i in instants_of(leaf, person) if now < i < FOREVER)
+    flip = next((i for i in later if measure(leaf, person, i).satisfied is not satisfied), None)
     return None if flip is None else moment_of(flip)
+
+
+def instants_of(leaf: Leaf, person: Person) -> set[int]:
+    """When the clock alone may change the truth of a leaf."""
+    return {instant for ask in leaf.asks for instant in ask.instants(person)}

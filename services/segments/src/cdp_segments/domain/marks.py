@@ -36,11 +36,6 @@ def union(ring: Ring, other: Ring, capacity: int) -> Ring:
     return sorted({*ring, *other})[-capacity:]
 
 
-def since(ring: Ring, moment: int) -> int:
-    """How many marks are later than a moment."""
-    return len(ring) - bisect_right(ring, (moment, LAST))
-
-
 def between(ring: Ring, start: int, end: int) -> int:
     """How many marks lie within, both ends included."""
     if not ring or ring[-1][0] < start:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from cdp_contracts.segments_v1 import Reason
 from pydantic import JsonValue
 
 from cdp_segments.domain.catalog import Segment
 from cdp_segments.domain.comparing import COMPARISONS, compare_counts
-from cdp_segments.domain.leaves import CountLeaf, Leaf, SessionLeaf, TraitLeaf
-from cdp_segments.domain.marks import EMPTY, since
+from cdp_segments.domain.leaves import MARKS_KEPT, CountLeaf, Leaf, SessionLeaf, TraitLeaf, WindowLeaf
 from cdp_segments.domain.person import Person
 from cdp_segments.domain.visits import Span
 from cdp_segments.domain.wording import counted
+
+CAPPED: Final = f"only the newest {MARKS_KEPT} events are kept, and there may be older ones in the window"
 
 
 class Measure(NamedTuple):
@@ -22,6 +23,7 @@ class Measure(NamedTuple):
     satisfied: bool
     value: JsonValue
     threshold: JsonValue
+    note: str | None = None
 
 
 def reasons(segment: Segment, person: Person, now: int) -> tuple[Reason, ...]:
@@ -36,16 +38,17 @@ def measure(leaf: Leaf, person: Person, now: int) -> Measure:
             satisfied = COMPARISONS[trait.op](person.trait(path), trait.value)
             return Measure(satisfied, None, trait.value)
         case CountLeaf(condition=count):
-            found = min(count_of(leaf, person, now), leaf.capacity)
+            found = leaf.measure(person, now)
             return Measure(compare_counts(count.op, found, count.n), found, count.n)
+        case WindowLeaf():
+            return Measure(
+                leaf.holds(person, now),
+                leaf.measure(person, now),
+                leaf.condition.n,
+                CAPPED if leaf.capped(person, now) else None,
+            )
         case SessionLeaf():
             return _measure_visits(leaf, person)
-
-
-def count_of(leaf: CountLeaf, person: Person, now: int) -> int:
-    """How many marks the window holds."""
-    ring = person.rings.get(leaf.selector.key, EMPTY)
-    return len(ring) if leaf.window is None else since(ring, now - leaf.window)
 
 
 def telling_visit(leaf: SessionLeaf, person: Person) -> Span | None:

@@ -7,26 +7,33 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
+from zoneinfo import ZoneInfo
 
 from cdp_contracts.conditions_v1 import (
     And,
+    Between,
+    Calendar,
+    CalendarUnit,
     Condition,
     Count,
     InSession,
-    Lifetime,
     Not,
     Or,
     Session,
     SessionCount,
     Sliding,
     Trait,
+    Window,
 )
 from cdp_contracts.events_v1 import Event
 from pydantic import JsonValue
 
+from cdp_segments.domain import leaves
 from cdp_segments.domain.comparing import COMPARISONS, compare_counts, lookup
-from cdp_segments.domain.leaves import milliseconds
 from cdp_segments.domain.selectors import is_behaviour, names_of
+from cdp_segments.domain.telling import moment_of
+from cdp_segments.domain.windows import milliseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +43,7 @@ class Happening:
     id: str
     at: int
     event: Event
+    tie: int = 0  # of two at the same instant the greater is the newer
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +78,44 @@ def _leaf_holds(condition: Trait | Count | InSession, history: History, now: int
 
 
 def _count_holds(condition: Count, history: History, now: int) -> bool:
-    match condition.window:
-        case Session() as session:
-            return any(_fulfils(visit, [condition]) for visit in visits(history, session))
+    if isinstance(condition.window, Session):
+        return any(_fulfils(visit, [condition]) for visit in visits(history, condition.window))
+    return _fulfils(_within(condition, condition.window, history, now), [condition])
+
+
+def _within(count: Count, window: Window, history: History, now: int) -> list[Happening]:
+    """What the window holds of the events: of the newest 512, if they come into it late."""
+    counted = {h.id: h for h in history.happenings if _counts(h.event, count)}
+    newest = sorted(counted.values(), key=lambda h: (h.at, h.tie))
+    match window:
         case Sliding(seconds=seconds):
-            recent = [h for h in history.happenings if h.at > now - milliseconds(seconds)]
-            return _fulfils(recent, [condition])
-        case Lifetime():
-            return _fulfils(history.happenings, [condition])
+            return [h for h in newest if h.at > now - milliseconds(seconds)]
+        case Between(from_seconds=young, to_seconds=old):
+            ages = [(now - h.at, h) for h in newest[-leaves.MARKS_KEPT :]]
+            ended = None if old is None else milliseconds(old)
+            return [h for age, h in ages if milliseconds(young) <= age and (ended is None or age < ended)]
+        case Calendar(full=full):
+            kept = newest[-leaves.MARKS_KEPT :] if full else newest
+            return [h for h in kept if units_ago(window, h.at, now) in range(int(full), window.n + int(full))]
+        case _:
+            return newest
+
+
+def units_ago(calendar: Calendar, at: int, now: int) -> int:
+    """How many days, weeks or months ago an instant was, as people on the spot count."""
+    zone = ZoneInfo(calendar.time_zone)
+    then, today = moment_of(at).astimezone(zone).date(), moment_of(now).astimezone(zone).date()
+    return _number(calendar.unit, today) - _number(calendar.unit, then)
+
+
+def _number(unit: CalendarUnit, day: date) -> int:
+    match unit:
+        case "day":
+            return day.toordinal()
+        case "week":
+            return (day - timedelta(days=day.weekday())).toordinal() // 7
+        case "month":
+            return 12 * day.year + day.month
 
 
 def visits(history: History, session: Session) -> list[list[Happening]]:

@@ -7,6 +7,8 @@ from typing import Final
 
 from cdp_contracts.conditions_v1 import (
     And,
+    Between,
+    Calendar,
     Condition,
     Count,
     InSession,
@@ -62,8 +64,23 @@ def _window(window: Window) -> str:
             return f"in the last {duration(seconds)}"
         case Session(gap_seconds=gap):
             return "in one session" if gap == USUAL_GAP else f"in one session (gap {duration(gap)})"
+        case Between(from_seconds=young, to_seconds=old):
+            return (
+                f"more than {duration(young)} ago" if old is None else f"{duration(young)} to {duration(old)} ago"
+            )
+        case Calendar():
+            return _calendar(window)
         case Lifetime():
             return "ever"
+
+
+def _calendar(window: Calendar) -> str:
+    many = "" if window.n == 1 else f"{window.n} "
+    unit = window.unit if window.n == 1 else f"{window.unit}s"
+    if window.full:
+        return f"in the last {many}full {unit} ({window.time_zone})"
+    this = ("today" if unit == "day" else f"this {unit}") if window.n == 1 else f"in the current {many}{unit}"
+    return f"{this} ({window.time_zone})"
 
 
 def duration(seconds: float) -> str:
