@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 from uuid import uuid4
 
 import httpx
@@ -24,6 +24,7 @@ from tests.load.watching import letters, peak_megabytes, settled
 
 BATCH: Final = 10
 VISITORS: Final = 2_000
+NEW_EVERY: Final = 10  # requests
 BRIEF: Final = "flash-visitors"  # left by the clock, five seconds later
 WINDOW_MINUTES: Final = 5.0
 LOOK_SECONDS: Final = 10.0
@@ -43,11 +44,15 @@ class Told:
 
 @dataclass
 class Traffic:
-    """One request of ten events at a time: nine by known visitors, one by somebody new who enters two segments."""
+    """Ten events a request, by known visitors; one of each hundred is by somebody new who enters two segments.
+
+    Few are new: what is kept of people is bounded, and would fill up for longer than a soak lasts.
+    """
 
     up: Running
     answers: Answers = field(default_factory=Answers)
     new: dict[str, float] = field(default_factory=dict)  # message ids, and when they were sent
+    sent: int = 0
     dice: random.Random = field(default_factory=lambda: random.Random(1))
     run: str = field(default_factory=lambda: uuid4().hex[:8])
 
@@ -65,14 +70,16 @@ class Traffic:
         ):
             for n in range(int(seconds / every)):
                 await asyncio.sleep(max(0.0, started + n * every - time.monotonic()))
-                sending.create_task(self._send(edge, time.monotonic() - started))
+                events = [event(f"visitor-{self.run}-{self.dice.randrange(VISITORS)}") for _ in range(BATCH)]
+                if n % NEW_EVERY == 0:
+                    events[-1] = event(f"new-{uuid4().hex}", FLIPS)
+                    self.new[events[-1]["messageId"]] = time.monotonic() - started
+                sending.create_task(self._send(edge, events))
 
-    async def _send(self, edge: httpx.AsyncClient, at: float) -> None:
-        events = [event(f"visitor-{self.run}-{self.dice.randrange(VISITORS)}") for _ in range(BATCH - 1)]
-        someone = event(f"new-{uuid4().hex}", FLIPS)
-        answer = await posted(edge, [*events, someone], self.answers)
+    async def _send(self, edge: httpx.AsyncClient, events: list[dict[str, Any]]) -> None:
+        answer = await posted(edge, events, self.answers)
         if answer.is_success:
-            self.new[someone["messageId"]] = at
+            self.sent += len(events)
         else:
             self.answers.refused.append(answer)
 
@@ -87,20 +94,23 @@ async def soak(up: Running, rate: float, minutes: float) -> Figures:
         async with asyncio.TaskGroup() as both:
             both.create_task(traffic.at_rate(rate, seconds))
             both.create_task(watched(up, seconds, min(LOOK_SECONDS, seconds / 20), samples))
+        expect(not traffic.answers.refused, f"{len(traffic.answers.refused)} requests were refused")
         await settled(up)
         deadline = time.monotonic() + LEAVING_SECONDS
         while heard.left != heard.brief or len(heard.entered) < len(traffic.new):
-            expect(time.monotonic() < deadline, f"{len(heard.brief - heard.left)} did not leave by the clock")
+            late = (
+                f"{len(traffic.new) - len(heard.entered)} did not enter, {len(heard.brief - heard.left)} not leave"
+            )
+            expect(time.monotonic() < deadline, late)
             await asyncio.sleep(0.2)
         listening.cancel()
-    expect(not traffic.answers.refused, f"{len(traffic.answers.refused)} requests were refused")
     expect(heard.entered.keys() == traffic.new.keys(), "not everybody entered who should")
     expect(await letters(up) == before, "something was dead-lettered")
     rows = await ledger(up.kafka, datetime.now(UTC))
     print("\n".join(f"  {line}" for line in table(rows)))
     expect(all(row.balanced and not row.outcomes["in flight"] for row in rows), "the books do not balance")
     figures = {
-        "events sent": float(BATCH * len(traffic.new)), "memberships ended by the clock": float(len(heard.left)),
+        "events sent": float(traffic.sent), "memberships ended by the clock": float(len(heard.left)),
         "connections that broke": float(len(traffic.answers.broken)), **dict(latency(traffic, heard, minutes)),
         **dict(memory(samples, minutes)), **peak_megabytes(up),
     }  # fmt: skip
