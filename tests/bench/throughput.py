@@ -25,7 +25,7 @@ from tests.load.traffic import event, put
 PARTITIONS: Final = (1, 6, 12)
 USUAL: Final = 6
 VISITORS: Final = 2_000
-EVENTS: Final = 6_000
+EVENTS: Final = 4_000
 ROUNDS: Final = 3
 LAST: Final = "segments-evaluator.evaluate"
 WAITING: Final = (10_000, 100_000)
