@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import product
 from math import log
 from typing import Final
@@ -20,6 +21,7 @@ ALIKE: Final = 0.75
 APART: Final = frozenset({"", "other", "few edits"})
 
 
+@lru_cache(maxsize=1 << 10)
 def given_level(one: Name, other: Name) -> str:
     """How the first names agree; "" if one is missing."""
     mine, theirs = one.first, other.first
@@ -42,6 +44,7 @@ def _few_edits(one: str, other: str) -> bool:
     return shorter >= 3 and edits(one, other) <= (2 if shorter >= 6 else 1)
 
 
+@lru_cache(maxsize=1 << 10)
 def family_level(one: Name, other: Name) -> str:
     """How the family names agree; "" if one is missing."""
     mine, theirs = one.last, other.last
@@ -70,6 +73,7 @@ def is_moved(one: Name, other: Name) -> bool:
     return max(_crossed(one, other)) >= TYPO
 
 
+@lru_cache(maxsize=1 << 10)
 def _crossed(one: Name, other: Name) -> tuple[float, float]:
     pairs = ((one.first, other.last), (one.last, other.first))
     first, last = (closeness(a, b) if len(a) > 1 and len(b) > 1 else 0.0 for a, b in pairs)

@@ -40,10 +40,15 @@ class Judgement:
 
 
 def judge(one: MatchRecord, other: MatchRecord, met: Frequencies) -> Judgement:
-    """Compare two records by themselves. Vetoes come first; the same two give the same answer in either order."""
+    """Compare two records by themselves. Vetoes come first; the same two give the same answer in either order.
+
+    Of two who are forbidden the fields are compared only if both may live in one house: that is counted.
+    """
     found = tuple(vetoes(one, other))
     if forbid(one, other, found):
-        return Judgement(one.id, other.id, 0.0, "none", tuple(evidence(one, other, met)), found, forbidden=True)
+        number = one.place.number
+        known = tuple(evidence(one, other, met)) if number and number == other.place.number else ()
+        return Judgement(one.id, other.id, 0.0, "none", known, found, forbidden=True)
     fields = tuple(evidence(one, other, met))
     strong = tuple(field for field in fields if field.field not in WEAK)
     score = log_odds(strong, met.anybody, met.one_of_a_house)

@@ -16,6 +16,7 @@ BANDS: Final = 8
 ROWS: Final = 3  # with 8 bands: half of the pairs that share .43 of their trigrams, .93 at .66, .01 at .1
 LEAST: Final = 8  # trigrams below which a text says too little
 _LENGTH: Final = 3
+_BINS: Final = BANDS * ROWS
 
 
 def sketch_of(words: Iterable[str]) -> Iterator[str]:
@@ -23,32 +24,34 @@ def sketch_of(words: Iterable[str]) -> Iterator[str]:
     grams = {gram for word in words for gram in _grams(word)}
     if len(grams) < LEAST:
         return
-    minima = _minima(grams, BANDS * ROWS)
+    minima = _minima(grams)
     for band in range(BANDS):
-        yield "/".join(f"{n:x}" for n in (band, *minima[band * ROWS : band * ROWS + ROWS]))
+        yield "/".join((str(band), *map(str, minima[band * ROWS : band * ROWS + ROWS])))
 
 
-def _grams(word: str) -> Iterator[str]:
+@lru_cache(maxsize=1 << 14)
+def _grams(word: str) -> tuple[str, ...]:
     whole = f" {word} "
-    return (whole[n : n + _LENGTH] for n in range(len(whole) - _LENGTH + 1))
+    return tuple(whole[n : n + _LENGTH] for n in range(len(whole) - _LENGTH + 1))
 
 
-def _minima(grams: Iterable[str], bins: int) -> list[int]:
+def _minima(grams: Iterable[str]) -> list[int]:
     found: dict[int, int] = {}
     for gram in grams:
-        rest, bin_ = divmod(_hash(gram), bins)
-        found[bin_] = min(rest, found.get(bin_, rest))
-    return [found[_lender(found.keys(), n, bins)] for n in range(bins)]
+        rest, bin_ = _hashed(gram)
+        if rest < found.get(bin_, rest + 1):
+            found[bin_] = rest
+    return [found[next(filter(found.__contains__, lenders))] for lenders in _lenders()]
 
 
-def _lender(full: Iterable[int], bin_: int, bins: int) -> int:
-    lender, attempt = bin_, 0
-    while lender not in full:
-        attempt += 1
-        lender = _hash(f"{bin_}/{attempt}") % bins
-    return lender
+@lru_cache(maxsize=1)
+def _lenders() -> tuple[tuple[int, ...], ...]:
+    """For each of the minima, itself, and the others in an order of its own: from whom an empty one borrows."""
+    everyone = range(_BINS)
+    return tuple((n, *(m for _, m in sorted((_hashed(f"{n}/{m}"), m) for m in everyone))) for n in everyone)
 
 
 @lru_cache(maxsize=1 << 16)
-def _hash(text: str) -> int:
-    return int.from_bytes(blake2b(text.encode(), digest_size=6).digest(), "big")
+def _hashed(text: str) -> tuple[int, int]:
+    """A number, and which of the minima it may become."""
+    return divmod(int.from_bytes(blake2b(text.encode(), digest_size=6).digest(), "big"), _BINS)
