@@ -9,6 +9,7 @@ from pydantic import Field, JsonValue
 from cdp_contracts.envelope import Contract
 
 CompareOp: TypeAlias = Literal["==", "!=", ">", ">=", "<", "<="]
+AggregateFunction: TypeAlias = Literal["sum", "average", "min", "max", "last", "distinct"]
 CalendarUnit: TypeAlias = Literal["day", "week", "month"]
 TraitOp: TypeAlias = Literal["==", "!=", ">", ">=", "<", "<=", "contains", "in", "exists", "missing"]
 
@@ -59,6 +60,7 @@ class Calendar(Contract):
 
 
 Window: TypeAlias = Annotated[Sliding | Session | Between | Calendar | Lifetime, Field(discriminator="kind")]
+ClockWindow: TypeAlias = Annotated[Sliding | Between | Calendar | Lifetime, Field(discriminator="kind")]
 
 
 class PropertyFilter(Contract):
@@ -87,6 +89,61 @@ class Count(Contract):
     window: Window = Lifetime()
     op: CompareOp = ">="
     n: int = Field(default=1, ge=0, le=256)
+
+
+class Aggregate(Contract):
+    """What a property amounts to over the events in a window. Only the newest 512 events that have it count.
+
+    All but `distinct` need a number of at most 1e15: events where the property is none are passed over. `distinct`
+    says how many different numbers, texts and booleans there are. Sums and averages are rounded to six decimals.
+    The sum of no event is 0; of no event there is no average, min, max or last, which fulfils only `!=`.
+    """
+
+    kind: Literal["aggregate"] = "aggregate"
+    function: AggregateFunction
+    event: str = Field(min_length=1, max_length=200)
+    property: str = Field(pattern=r"^[A-Za-z_][\w $-]*(\.[A-Za-z_][\w $-]*)*$", max_length=200)
+    where: tuple[PropertyFilter, ...] = ()
+    window: Window = Lifetime()
+    op: CompareOp = ">="
+    value: float
+
+
+class CountOf(Contract):
+    """How often an event happened in a window: of the newest 512."""
+
+    kind: Literal["count"] = "count"
+    event: str = Field(min_length=1, max_length=200)
+    where: tuple[PropertyFilter, ...] = ()
+    window: ClockWindow = Lifetime()
+
+
+class AggregateOf(Contract):
+    """What a property amounts to, as in `aggregate`."""
+
+    kind: Literal["aggregate"] = "aggregate"
+    function: AggregateFunction
+    event: str = Field(min_length=1, max_length=200)
+    property: str = Field(pattern=r"^[A-Za-z_][\w $-]*(\.[A-Za-z_][\w $-]*)*$", max_length=200)
+    where: tuple[PropertyFilter, ...] = ()
+    window: ClockWindow = Lifetime()
+
+
+Measurable: TypeAlias = Annotated[CountOf | AggregateOf, Field(discriminator="kind")]
+
+
+class Ratio(Contract):
+    """One count or aggregate divided by another, such as the share of views that were of expensive products.
+
+    It holds only where the denominator is at least `min_denominator` and both have a value.
+    """
+
+    kind: Literal["ratio"] = "ratio"
+    numerator: Measurable
+    denominator: Measurable
+    min_denominator: float = Field(default=1, ge=1e-6)
+    op: CompareOp = ">="
+    value: float
 
 
 class InSession(Contract):
@@ -130,7 +187,9 @@ class Not(Contract):
     of: Condition
 
 
-Condition: TypeAlias = Annotated[And | Or | Not | Trait | Count | InSession, Field(discriminator="kind")]
+Condition: TypeAlias = Annotated[
+    And | Or | Not | Trait | Count | Aggregate | Ratio | InSession, Field(discriminator="kind")
+]
 
 InSession.model_rebuild()
 And.model_rebuild()

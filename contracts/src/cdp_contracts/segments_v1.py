@@ -15,7 +15,9 @@ class Reason(Contract):
 
     condition: str = Field(description="the condition in words, such as count(Product Viewed) > 3 in one session")
     satisfied: bool
-    value: JsonValue = Field(default=None, description="what was measured: a count, never a trait's value")
+    value: JsonValue = Field(
+        default=None, description="a count or an amount that was measured, never a trait's value"
+    )
     threshold: JsonValue = None
     note: str | None = Field(default=None, description="what the measure leaves out, if anything")
 

@@ -32,6 +32,16 @@ CONDITIONS = {
     "quick": {"kind": "and", "of": [{**BOUGHT, "window": {"kind": "session", "gap_seconds": 1}}, VIEWED]},
     "before": {**VIEWED, "window": {"kind": "between", "from_seconds": 5, "to_seconds": 15}, "n": 2},
     "today": {**VIEWED, "window": {"kind": "calendar", "unit": "day", "n": 1}},
+    "spends": {"kind": "aggregate", "function": "sum", "event": "view", "property": "price", "value": 9},
+    "thrifty": {
+        "kind": "aggregate", "function": "average", "event": "view", "property": "price", "op": "<", "value": 5,
+        "window": VISIT,
+    },
+    "dear": {
+        "kind": "ratio", "op": ">", "value": 0.6,
+        "numerator": {"kind": "aggregate", "function": "sum", "event": "*", "property": "price", "window": LATELY},
+        "denominator": {"kind": "count", "event": "view"},
+    },
     "pro": {"kind": "trait", "trait": "plan", "op": "==", "value": "pro"},
 }  # fmt: skip
 
@@ -103,7 +113,7 @@ class Story(Schedule):
         identifier = self.random.choice(self.somebodies[name].identifiers)
         if self.random.random() < 0.3:
             self.plans[identifier] = (n, self.random.choice(["pro", "free"]))
-        event = self.make.event(n, name, self.random.choice(["view", "view", "buy"])).event
+        event = self.make.event(n, name, self.random.choice(["view", "view", "buy"]), price=n % 10).event
         update = self.told_of(n, name, at=self.random.randint(0, 30) / 2, event=event, part=identifier)
         update = update.model_copy(update={"received_at": self.at(100)})
         self.events.append((identifier, update))

@@ -22,7 +22,8 @@ from cdp_segments.domain.person import Person
 from cdp_segments.domain.telling import Delivery, acknowledge, moment_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_segments_truth import ELDER, SPACE, START, YOUNGER, conditions, define, events, record, reloaded
+from random_conditions import conditions, events
+from test_segments_truth import ELDER, SPACE, START, YOUNGER, define, record, reloaded
 
 NEW = uuid5(SPACE, "new")
 PARTS = {"x1": "1" * 32, "x2": "2" * 32, "y": "3" * 32}

@@ -13,27 +13,12 @@ from uuid import UUID, uuid5
 
 import bson
 import pytest
-from cdp_contracts.conditions_v1 import (
-    And,
-    Between,
-    Calendar,
-    Condition,
-    Count,
-    InSession,
-    Lifetime,
-    Not,
-    Or,
-    PropertyFilter,
-    Session,
-    SessionCount,
-    Sliding,
-    Trait,
-)
+from cdp_contracts.conditions_v1 import Condition
 from cdp_contracts.definitions_v1 import SegmentDefined
 from cdp_contracts.events_v1 import Event
 from cdp_contracts.profiles_v1 import ProfileUpdated
 from cdp_contracts.segments_v1 import MembershipChanged
-from cdp_segments.domain import leaves
+from cdp_segments.domain import quantities
 from cdp_segments.domain.catalog import Catalog, compile_segment
 from cdp_segments.domain.engine import mark_of, react, wake
 from cdp_segments.domain.moving import release
@@ -42,70 +27,11 @@ from cdp_segments.domain.reference import Happening, History, holds
 from cdp_segments.domain.telling import Delivery, acknowledge, forget_acknowledged, milliseconds_of, moment_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from random_conditions import conditions, events, trait_values
 
 SPACE = UUID(int=7)
 ELDER, YOUNGER = uuid5(SPACE, "elder"), uuid5(SPACE, "younger")
 START = 1_700_000_000_000
-
-operators = st.sampled_from(["==", "!=", ">", ">=", "<", "<="])
-numbers = st.integers(0, 2)
-names = st.sampled_from(["view", "view", "buy", "page", "*"])
-filters = st.one_of(
-    st.builds(PropertyFilter, property=st.just("kind"), op=st.just("=="), value=st.sampled_from([1, True, "a"])),
-    st.builds(PropertyFilter, property=st.just("price.net"), op=st.sampled_from([">", "<="]), value=numbers),
-    st.builds(PropertyFilter, property=st.just("kind"), op=st.sampled_from(["exists", "missing"])),
-)
-wheres = st.one_of(st.just(()), st.just(()), st.lists(filters, max_size=2).map(tuple))
-sessions = st.builds(Session, gap_seconds=st.sampled_from([1, 1.5]))
-slidings = st.builds(Sliding, seconds=st.sampled_from([0.5, 1, 2]))
-betweens = st.builds(
-    Between, from_seconds=st.sampled_from([0.5, 1]), to_seconds=st.sampled_from([1.5, 2, 3600, None])
-)
-calendars = st.builds(
-    Calendar,
-    unit=st.sampled_from(["day", "day", "week", "month"]),
-    n=st.integers(1, 3),
-    full=st.booleans(),
-    time_zone=st.sampled_from(["UTC", "Europe/Berlin", "Asia/Kathmandu"]),
-)
-windows = st.one_of(slidings, sessions, st.just(Lifetime()), betweens, calendars)
-traits = st.one_of(
-    st.builds(Trait, trait=st.just("plan"), op=st.sampled_from(["==", "!="]), value=st.just("x")),
-    st.builds(Trait, trait=st.just("home.city"), op=st.sampled_from(["==", "exists"]), value=st.just("x")).map(
-        lambda t: t if t.op == "==" else t.model_copy(update={"value": None})
-    ),
-    st.builds(Trait, trait=st.just("age"), op=operators, value=numbers),
-)
-counts = st.builds(Count, event=names, where=wheres, window=windows, op=operators, n=numbers)
-session_counts = st.builds(SessionCount, event=names, where=wheres, op=operators, n=numbers)
-in_sessions = st.builds(
-    InSession, session=sessions, all=st.lists(session_counts, min_size=1, max_size=3).map(tuple)
-)
-conditions: st.SearchStrategy[Condition] = st.recursive(
-    st.one_of(counts, counts, counts, traits, in_sessions),
-    lambda inner: st.one_of(
-        st.builds(And, of=st.lists(inner, min_size=1, max_size=3).map(tuple)),
-        st.builds(Or, of=st.lists(inner, min_size=1, max_size=3).map(tuple)),
-        st.builds(Not, of=inner),
-    ),
-    max_leaves=4,
-)
-
-prices = st.one_of(numbers, st.builds(lambda net: {"net": net}, numbers))
-properties = st.fixed_dictionaries({}, optional={"kind": st.sampled_from([1, True, "a", None]), "price": prices})
-events = st.one_of(
-    st.builds(Event, type=st.just("track"), name=st.sampled_from(["view", "buy"]), properties=properties),
-    st.builds(Event, type=st.just("page"), name=st.sampled_from(["home", "view"]), properties=properties),
-    st.just(Event(type="identify", name="identify")),
-)
-trait_values = st.fixed_dictionaries(
-    {},
-    optional={
-        "plan": st.sampled_from(["x", "y", None]),
-        "age": st.one_of(numbers, st.none(), st.just("old")),
-        "home": st.one_of(st.none(), st.builds(lambda city: {"city": city}, st.sampled_from(["x", "y"]))),
-    },
-)
 
 
 @dataclass(frozen=True)
@@ -250,7 +176,7 @@ def test_membership_is_the_truth_of_the_condition(conditions: list[Condition], l
 @given(conditions=st.lists(conditions, min_size=1, max_size=4), life=st.lists(steps, min_size=5, max_size=30))
 def test_of_more_events_than_are_kept_the_newest_count(conditions: list[Condition], life: list[Step]) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(leaves, "MARKS_KEPT", 3)
+        patch.setattr(quantities, "MARKS_KEPT", 3)
         check_truth(conditions, life)
 
 

@@ -8,7 +8,7 @@ import pytest
 from cdp_contracts.conditions_v1 import Between, Calendar, Lifetime, Sliding
 from cdp_segments.domain.catalog import compile_segment
 from cdp_segments.domain.explaining import explain
-from cdp_segments.domain.leaves import MARKS_KEPT
+from cdp_segments.domain.quantities import MARKS_KEPT
 from cdp_segments.domain.reasons import CAPPED
 from cdp_segments.domain.reference import units_ago
 from cdp_segments.domain.telling import milliseconds_of, moment_of

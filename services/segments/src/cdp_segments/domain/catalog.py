@@ -12,9 +12,10 @@ from cdp_contracts.definitions_v1 import SegmentDefined
 from cdp_contracts.events_v1 import Event
 from pydantic import JsonValue
 
+from cdp_segments.domain.asking import Ask
 from cdp_segments.domain.comparing import lookup
 from cdp_segments.domain.compiling import Compiler, Truth
-from cdp_segments.domain.leaves import Ask, Leaf, SessionLeaf, TraitLeaf
+from cdp_segments.domain.leaves import Leaf, SessionLeaf, TraitLeaf
 from cdp_segments.domain.marks import Ring
 from cdp_segments.domain.person import Person
 from cdp_segments.domain.selectors import Filter, Selector, content_key, names_of
@@ -157,7 +158,7 @@ class Catalog:
             tally
             for name in names_of(event)
             for tally in self._names.get(name, NO_NAMES).candidates(event.properties)
-            if all(f.accepts(event.properties) for f in tally.selector.filters)
+            if tally.selector.accepts(event.properties)
         ]
 
     def deadline(self, person: Person, now: int) -> int | None:
@@ -191,7 +192,7 @@ class Catalog:
         plan.segments[leaf.key].add(segment)
         for test in leaf.tests:
             key = self._tally(test.selector).selector.key
-            plan.capacities[key] = max(plan.capacities.get(key, 0), test.count.n + 1)
+            plan.capacities[key] = max(plan.capacities.get(key, 0), test.capacity)
             plan.counting[key].add(leaf.key)
 
     def _tally(self, selector: Selector) -> Tally:

@@ -53,14 +53,14 @@ COMPARISONS: Final[Mapping[str, Comparison]] = {
 """By operator. A missing value (null) fulfils only `missing` and `!=`."""
 
 
-COUNT_COMPARISONS: Final[Mapping[str, Callable[[int, int], bool]]] = {
+NUMBER_COMPARISONS: Final[Mapping[str, Callable[[float, float], bool]]] = {
     "==": operator.eq, "!=": operator.ne, ">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le,
 }  # fmt: skip
 
 
-def compare_counts(op: str, count: int, n: int) -> bool:
-    """Whether a count stands to n as the operator says."""
-    return COUNT_COMPARISONS[op](count, n)
+def compare_numbers(op: str, measured: float | None, threshold: float) -> bool:
+    """Whether what was measured stands to the threshold as the operator says; nothing fulfils only `!=`."""
+    return op == "!=" if measured is None else NUMBER_COMPARISONS[op](measured, threshold)
 
 
 def check_operand(op: str, value: JsonValue, where: str) -> None:

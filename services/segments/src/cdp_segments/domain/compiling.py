@@ -11,8 +11,9 @@ from typing import Final, TypeAlias
 
 from cdp_contracts.conditions_v1 import And, CompareOp, Condition, Not, Or
 
+from cdp_segments.domain.asking import Measured
 from cdp_segments.domain.comparing import COMPARISONS
-from cdp_segments.domain.leaves import CountLeaf, Leaf, Measured, SessionLeaf, TraitLeaf, WindowLeaf, leaf_of
+from cdp_segments.domain.leaves import CountLeaf, Leaf, QuantityLeaf, RatioLeaf, SessionLeaf, TraitLeaf, leaf_of
 from cdp_segments.domain.marks import EMPTY
 from cdp_segments.domain.windows import Ever, Lately
 
@@ -66,7 +67,7 @@ class Compiler:
                 return f"{compare}(person.trait({self._constant(leaf.path)}), {self._constant(trait.value)})"
             case SessionLeaf():
                 return f"{self._constant(leaf.holds)}(person)"
-            case WindowLeaf():
+            case QuantityLeaf() | RatioLeaf():
                 return f"{self._constant(leaf.holds)}(person, now)"
             case CountLeaf(condition=count):
                 return compared(count.op, count.n, lambda k: self._at_least(leaf, k))

@@ -15,11 +15,11 @@ from cdp_segments.domain.marks import EMPTY, Ring
 from cdp_segments.domain.person import Person
 from cdp_segments.domain.reasons import measure, telling_visit
 from cdp_segments.domain.telling import moment_of
-from cdp_segments.domain.windows import FOREVER, held
+from cdp_segments.domain.windows import FOREVER
 from cdp_segments.domain.wording import counted, words
 
 NEWEST: Final = 5
-Kind = Literal["and", "or", "not", "trait", "count", "in_session"]
+Kind = Literal["and", "or", "not", "trait", "count", "aggregate", "ratio", "in_session"]
 
 
 class Part(BaseModel):
@@ -125,7 +125,7 @@ def _leaf(leaf: Leaf, person: Person, now: int) -> Part:
         value=found.value,
         threshold=found.threshold,
         note=found.note,
-        newest=tuple(moment_of(at) for at, _ in _contributing(leaf, person, now)[-NEWEST:]),
+        newest=tuple(moment_of(at) for at, *_ in _contributing(leaf, person, now)[-NEWEST:]),
         changes_at=_changes_at(leaf, person, now),
     )
 
@@ -138,9 +138,9 @@ def _contributing(leaf: Leaf, person: Person, now: int) -> Ring:
                 return EMPTY
             marks = person.visits[gap].marks
             rings = (marks.get(key, EMPTY) for key in {test.selector.key for test in tests})
-            return sorted({mark for ring in rings for mark in ring if span[0] <= mark[0] <= span[1]})
+            return sorted({mark[:2] for ring in rings for mark in ring if span[0] <= mark[0] <= span[1]})
         case _:
-            return sorted({mark for ask in leaf.asks for mark in held(ask.reach, ask.ring(person), now)})
+            return sorted({mark[:2] for ask in leaf.asks for mark in ask.held(person, now)})
 
 
 def _changes_at(leaf: Leaf, person: Person, now: int) -> datetime | None:

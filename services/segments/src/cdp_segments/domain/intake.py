@@ -23,14 +23,15 @@ def take_event(
     """Count the event in the share of what attributed it; the segments whose truth it may have changed."""
     touched: set[Segment] = set()
     tallies = catalog.matching(event)
-    counting = [tally for tally in tallies if tally.capacity]
+    marked = [(tally, its) for tally in tallies if (its := tally.selector.mark(mark, event.properties))]
+    counting = [(tally, its) for tally, its in marked if tally.capacity]
     plans = catalog.visits.values() if is_behaviour(event) else ()
     states = _states(person, part) if counting or plans else ()
-    for tally in counting:
-        if _count(person, states, tally, mark, now):
+    for tally, its in counting:
+        if _count(person, states, tally, its, now):
             touched |= tally.segments
     for plan in plans:
-        touched |= _visit(person, states, plan, tallies, mark)
+        touched |= _visit(person, states, plan, marked, mark)
     return touched
 
 
@@ -67,15 +68,14 @@ def earliest(*instants: int | None) -> int | None:
 
 
 def _visit(
-    person: Person, states: Iterable[Share], plan: VisitPlan, tallies: Iterable[Tally], mark: Mark
+    person: Person, states: Iterable[Share], plan: VisitPlan, marked: Iterable[tuple[Tally, Mark]], mark: Mark
 ) -> set[Segment]:
     """Let the event be part of a visit; the segments of every leaf that this may have changed."""
-    keys = [tally.selector.key for tally in tallies if tally.selector.key in plan.capacities]
-    capacities = {key: plan.capacities[key] for key in keys}
+    its = {tally.selector.key: own for tally, own in marked if tally.selector.key in plan.capacities}
     leaves: set[str] = set()
     for state in states:
         visits = state.visits.setdefault(plan.gap, Visits())
-        growth = visits.add(mark, capacities, plan.gap)
+        growth = visits.add(mark[0], its, plan.capacities, plan.gap)
         if growth is None:
             return set()
         person.touch()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Final, Protocol, TypeAlias
+from typing import ClassVar, Final, TypeAlias
 
 from cdp_contracts.conditions_v1 import (
+    Aggregate,
     And,
     CompareOp,
     Condition,
@@ -14,71 +15,29 @@ from cdp_contracts.conditions_v1 import (
     InSession,
     Not,
     Or,
+    Ratio,
     Session,
     SessionCount,
     Trait,
 )
 from pydantic import JsonValue
 
-from cdp_segments.domain.comparing import check_operand, compare_counts
-from cdp_segments.domain.marks import EMPTY, Ring, between
+from cdp_segments.domain.asking import Ask, Measured
+from cdp_segments.domain.comparing import check_operand, compare_numbers
+from cdp_segments.domain.marks import EMPTY, between, inside
+from cdp_segments.domain.quantities import Function, Quantity, amount, quantity_of, rounded
 from cdp_segments.domain.selectors import Selector, content_key
 from cdp_segments.domain.visits import Span, Visits
-from cdp_segments.domain.windows import Ever, Reach, held, milliseconds, reach_of
-from cdp_segments.domain.wording import words
+from cdp_segments.domain.windows import Ever, milliseconds, reach_of
+from cdp_segments.domain.wording import aggregated, counted, words
 
 RISING: Final = frozenset({">", ">="})
-MARKS_KEPT: Final = 512
-"""So many of the newest events decide what is not decided by the newest n + 1."""
-
-
-class Measured(Protocol):
-    """What a condition can be held against: the state of a person's record."""
-
-    rings: dict[str, Ring]
-    visits: dict[int, Visits]
-    ever: set[str]
-
-    def trait(self, path: str) -> JsonValue:
-        """The value of a trait; None if it is missing."""
-        ...
 
 
 def boundaries(op: CompareOp, n: int) -> tuple[int, ...]:
     """The counts k > 0 at which the truth of `count op n` differs from that at k - 1."""
     steps = {">=": (n,), "<": (n,), ">": (n + 1,), "<=": (n + 1,), "==": (n, n + 1), "!=": (n, n + 1)}
     return tuple(k for k in steps[op] if k > 0)
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """What a leaf asks of a selector: how many of the newest marks, and through which window it looks at them.
-
-    `places`, counted from the newest, are those whose leaving the window may change the truth; None: any mark's.
-    """
-
-    selector: Selector
-    capacity: int
-    reach: Reach
-    places: tuple[int, ...] | None = None
-
-    @property
-    def clocked(self) -> bool:
-        """Whether the clock alone can change what is seen."""
-        return not isinstance(self.reach, Ever)
-
-    def ring(self, person: Measured) -> Ring:
-        """The marks there are."""
-        return person.rings.get(self.selector.key, EMPTY)
-
-    def instants(self, person: Measured) -> Iterator[int]:
-        """When the clock alone may change the truth, in any order."""
-        ring = self.ring(person)
-        watched = ring if self.places is None else [ring[-k] for k in self.places if k <= len(ring)]
-        for at, *_ in watched if self.clocked else ():
-            yield self.reach.leaves(at)
-            if self.reach.delayed:
-                yield self.reach.enters(at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,54 +67,109 @@ class CountLeaf:
 
     def measure(self, person: Measured, now: int) -> int:
         """How many of the events the window holds, up to n + 1."""
-        return min(len(held(self.ask.reach, self.ask.ring(person), now)), self.condition.n + 1)
+        return min(len(self.ask.held(person, now)), self.condition.n + 1)
 
 
 @dataclass(frozen=True, slots=True)
-class WindowLeaf:
-    """A count in a window that events come into late: any of the newest 512 may be in it."""
+class QuantityLeaf:
+    """An aggregate, or a count in a window that events come into late: any of the newest 512 may be in it."""
 
-    condition: Count
+    condition: Count | Aggregate
     words: str
-    ask: Ask
+    quantity: Quantity
+    op: CompareOp
+    threshold: float
     key: str
 
     @property
     def asks(self) -> tuple[Ask, ...]:
         """The one."""
-        return (self.ask,)
+        return (self.quantity.ask,)
 
-    def measure(self, person: Measured, now: int) -> int:
-        """How many of the events the window holds."""
-        return len(held(self.ask.reach, self.ask.ring(person), now))
+    def measure(self, person: Measured, now: int) -> float | None:
+        """What the events in the window amount to."""
+        return self.quantity.measure(person, now)
 
     def holds(self, person: Measured, now: int) -> bool:
         """Whether that compares as it should."""
-        return compare_counts(self.condition.op, self.measure(person, now), self.condition.n)
+        return compare_numbers(self.op, self.measure(person, now), self.threshold)
 
     def capped(self, person: Measured, now: int) -> bool:
-        """Whether older events than those kept may be in the window, or have yet to come in."""
-        ring = self.ask.ring(person)
-        return len(ring) >= MARKS_KEPT and ring[0][0] > self.ask.reach.after(now)
+        """Whether the window may hold events that are not kept."""
+        return self.quantity.capped(person, now)
+
+
+@dataclass(frozen=True, slots=True)
+class RatioLeaf:
+    """One quantity divided by another."""
+
+    condition: Ratio
+    words: str
+    numerator: Quantity
+    denominator: Quantity
+    key: str
+
+    @property
+    def asks(self) -> tuple[Ask, ...]:
+        """Both."""
+        return (self.numerator.ask, self.denominator.ask)
+
+    @property
+    def threshold(self) -> float:
+        """What the ratio is held against."""
+        return self.condition.value
+
+    def measure(self, person: Measured, now: int) -> float | None:
+        """The ratio; None while the denominator is too small or either has no value."""
+        below = self.denominator.measure(person, now)
+        if below is None or below < self.condition.min_denominator:
+            return None
+        above = self.numerator.measure(person, now)
+        return None if above is None else rounded(above / below)
+
+    def holds(self, person: Measured, now: int) -> bool:
+        """Whether there is one and it compares as it should."""
+        found = self.measure(person, now)
+        return found is not None and compare_numbers(self.condition.op, found, self.threshold)
+
+    def capped(self, person: Measured, now: int) -> bool:
+        """Whether a window may hold events that are not kept."""
+        return self.numerator.capped(person, now) or self.denominator.capped(person, now)
 
 
 @dataclass(frozen=True, slots=True)
 class SessionTest:
-    """A count within a visit."""
+    """A count or an aggregate within a visit. Of a count the newest n + 1 events decide, else the newest 512."""
 
-    count: SessionCount
+    words: str
     selector: Selector
+    function: Function
+    op: CompareOp
+    threshold: float
+    capacity: int
 
-    def measure(self, visits: Visits, span: Span) -> int:
-        """How many of the selector's events the visit has, up to n + 1."""
-        return min(between(visits.marks.get(self.selector.key, EMPTY), *span), self.count.n + 1)
+    def measure(self, visits: Visits, span: Span) -> float | None:
+        """What the events of the visit that are kept amount to; a count up to n + 1."""
+        ring = visits.marks.get(self.selector.key, EMPTY)
+        if self.function == "count":
+            return min(between(ring, *span), self.capacity)
+        return amount(self.function, inside(ring, *span)[-self.capacity :])
+
+    def passes(self, visits: Visits, span: Span) -> bool:
+        """Whether that compares as it should."""
+        return compare_numbers(self.op, self.measure(visits, span), self.threshold)
+
+    def capped(self, visits: Visits, span: Span) -> bool:
+        """Whether the visit may have had events that count and are not kept."""
+        ring = visits.marks.get(self.selector.key, EMPTY)
+        return self.function != "count" and between(ring, *span) >= self.capacity
 
 
 @dataclass(frozen=True, slots=True)
 class SessionLeaf:
     """Some one visit passes all tests. `latches`: once true, no later event can take it away."""
 
-    condition: Count | InSession
+    condition: Count | Aggregate | InSession
     words: str
     gap: int
     tests: tuple[SessionTest, ...]
@@ -165,7 +179,7 @@ class SessionLeaf:
 
     def fulfilled(self, visits: Visits, span: Span) -> bool:
         """Whether this visit, as it stands, passes all tests."""
-        return all(compare_counts(t.count.op, t.measure(visits, span), t.count.n) for t in self.tests)
+        return all(test.passes(visits, span) for test in self.tests)
 
     def holds(self, person: Measured) -> bool:
         """Whether any visit does, or one that is forgotten did."""
@@ -177,8 +191,8 @@ class SessionLeaf:
         return any(self.fulfilled(visits, span) for span in reversed(visits.spans))
 
 
-Leaf: TypeAlias = TraitLeaf | CountLeaf | WindowLeaf | SessionLeaf
-LeafCondition: TypeAlias = Trait | Count | InSession
+Leaf: TypeAlias = TraitLeaf | CountLeaf | QuantityLeaf | RatioLeaf | SessionLeaf
+LeafCondition: TypeAlias = Trait | Count | Aggregate | Ratio | InSession
 
 
 def leaf_of(condition: LeafCondition) -> Leaf:
@@ -187,32 +201,67 @@ def leaf_of(condition: LeafCondition) -> Leaf:
         case Trait(trait=path, op=op, value=value):
             check_operand(op, value, f"trait {path}")
             return TraitLeaf(condition, words(condition), path, content_key("trait", path, op, value))
-        case Count(window=window):
-            if isinstance(window, Session):
-                count = SessionCount(event=condition.event, where=condition.where, op=condition.op, n=condition.n)
-                return _session_leaf(condition, window.gap_seconds, (count,))
-            return _count_leaf(condition, reach_of(window))
+        case Count():
+            return _count_leaf(condition)
+        case Aggregate():
+            return _aggregate_leaf(condition)
+        case Ratio():
+            return _ratio_leaf(condition)
         case InSession(session=session, all=counts):
-            return _session_leaf(condition, session.gap_seconds, counts)
+            return _session_leaf(condition, session, [_count_test(count) for count in counts])
 
 
-def _count_leaf(condition: Count, reach: Reach) -> CountLeaf | WindowLeaf:
-    selector = Selector.of(condition)
-    key = content_key("window", selector.key, repr(reach), condition.op, condition.n)
+def _count_leaf(condition: Count) -> CountLeaf | QuantityLeaf | SessionLeaf:
+    if isinstance(condition.window, Session):
+        return _session_leaf(condition, condition.window, [_count_test(condition)])
+    selector, reach = Selector.of(condition), reach_of(condition.window)
     if reach.delayed:
-        return WindowLeaf(condition, words(condition), Ask(selector, MARKS_KEPT, reach), key)
+        return _quantity_leaf(condition, Quantity.of("count", selector, reach), condition.n)
+    key = content_key("window", selector.key, repr(reach), condition.op, condition.n)
     places = boundaries(condition.op, condition.n)
     return CountLeaf(condition, words(condition), Ask(selector, condition.n + 1, reach, places), key)
 
 
+def _aggregate_leaf(condition: Aggregate) -> QuantityLeaf | SessionLeaf:
+    if isinstance(condition.window, Session):
+        return _session_leaf(condition, condition.window, [_aggregate_test(condition)])
+    quantity = Quantity.of(condition.function, Selector.valued(condition), reach_of(condition.window))
+    return _quantity_leaf(condition, quantity, condition.value)
+
+
+def _ratio_leaf(condition: Ratio) -> RatioLeaf:
+    above, below = quantity_of(condition.numerator), quantity_of(condition.denominator)
+    rule = (condition.min_denominator, condition.op, condition.value)
+    return RatioLeaf(
+        condition, words(condition), above, below, content_key("ratio", repr(above), repr(below), *rule)
+    )
+
+
+def _quantity_leaf(condition: Count | Aggregate, quantity: Quantity, threshold: float) -> QuantityLeaf:
+    key = content_key("quantity", repr(quantity), condition.op, threshold)
+    return QuantityLeaf(condition, words(condition), quantity, condition.op, threshold, key)
+
+
 def _session_leaf(
-    condition: Count | InSession, gap_seconds: float, counts: tuple[SessionCount, ...]
+    condition: Count | Aggregate | InSession, session: Session, tests: Sequence[SessionTest]
 ) -> SessionLeaf:
-    gap = milliseconds(gap_seconds)
-    tests = tuple(SessionTest(count, Selector.of(count)) for count in counts)
-    content: list[JsonValue] = [[t.selector.key, t.count.op, t.count.n] for t in tests]
-    latches = all(count.op in RISING for count in counts)
-    return SessionLeaf(condition, words(condition), gap, tests, latches, content_key("session", gap, content))
+    gap = milliseconds(session.gap_seconds)
+    content: list[JsonValue] = [
+        [test.selector.key, *([] if test.function == "count" else [test.function]), test.op, test.threshold]
+        for test in tests
+    ]
+    latches = all(test.op in RISING and test.function == "count" for test in tests)
+    return SessionLeaf(condition, words(condition), gap, (*tests,), latches, content_key("session", gap, content))
+
+
+def _count_test(count: Count | SessionCount) -> SessionTest:
+    return SessionTest(counted(count), Selector.of(count), "count", count.op, count.n, count.n + 1)
+
+
+def _aggregate_test(aggregate: Aggregate) -> SessionTest:
+    ask = Quantity.of(aggregate.function, Selector.valued(aggregate), Ever()).ask
+    what, threshold = aggregated(aggregate), aggregate.value
+    return SessionTest(what, ask.selector, aggregate.function, aggregate.op, threshold, ask.capacity)
 
 
 def walk(condition: Condition) -> Iterator[LeafCondition]:

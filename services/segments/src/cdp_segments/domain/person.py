@@ -84,7 +84,7 @@ class Person(Record):
     that were taken out of this record since it was loaded.
     """
 
-    schema_version = 2
+    schema_version = 3
 
     def __init__(self, id: str) -> None:  # noqa: A002  # as the record names it
         super().__init__(id)
@@ -191,7 +191,11 @@ class Person(Record):
 
     @property
     def written_as(self) -> int:
-        """What knows no partings may read a record that has none: it would take all shares for one."""
+        """What knows no values or no partings may read a record that has none: it would let go of the values and
+        take all shares for one.
+        """
+        if any(share.valued for share in (self.joint, *self.shares.values(), *self.leaving.values())):
+            return 3
         return 2 if self.parted or self.leaving else 1
 
     def to_state(self) -> State:

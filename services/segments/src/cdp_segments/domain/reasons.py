@@ -8,11 +8,12 @@ from cdp_contracts.segments_v1 import Reason
 from pydantic import JsonValue
 
 from cdp_segments.domain.catalog import Segment
-from cdp_segments.domain.comparing import COMPARISONS, compare_counts
-from cdp_segments.domain.leaves import MARKS_KEPT, CountLeaf, Leaf, SessionLeaf, TraitLeaf, WindowLeaf
+from cdp_segments.domain.comparing import COMPARISONS, compare_numbers
+from cdp_segments.domain.leaves import CountLeaf, Leaf, QuantityLeaf, RatioLeaf, SessionLeaf, TraitLeaf
 from cdp_segments.domain.person import Person
+from cdp_segments.domain.quantities import MARKS_KEPT
 from cdp_segments.domain.visits import Span
-from cdp_segments.domain.wording import counted
+from cdp_segments.domain.wording import amount
 
 CAPPED: Final = f"only the newest {MARKS_KEPT} events are kept, and there may be older ones in the window"
 
@@ -39,14 +40,10 @@ def measure(leaf: Leaf, person: Person, now: int) -> Measure:
             return Measure(satisfied, None, trait.value)
         case CountLeaf(condition=count):
             found = leaf.measure(person, now)
-            return Measure(compare_counts(count.op, found, count.n), found, count.n)
-        case WindowLeaf():
-            return Measure(
-                leaf.holds(person, now),
-                leaf.measure(person, now),
-                leaf.condition.n,
-                CAPPED if leaf.capped(person, now) else None,
-            )
+            return Measure(compare_numbers(count.op, found, count.n), found, count.n)
+        case QuantityLeaf() | RatioLeaf():
+            note = CAPPED if leaf.capped(person, now) else None
+            return Measure(leaf.holds(person, now), leaf.measure(person, now), leaf.threshold, note)
         case SessionLeaf():
             return _measure_visits(leaf, person)
 
@@ -63,11 +60,12 @@ def _measure_visits(leaf: SessionLeaf, person: Person) -> Measure:
     satisfied = leaf.holds(person)
     span = telling_visit(leaf, person)
     visits = person.visits.get(leaf.gap)
-    values = [None if span is None or visits is None else t.measure(visits, span) for t in leaf.tests]
+    seen = None if span is None or visits is None else (visits, span)
+    values = [test.measure(*seen) if seen else None for test in leaf.tests]
+    capped = seen is not None and any(test.capped(*seen) for test in leaf.tests)
+    note = CAPPED if capped else None
     if len(leaf.tests) == 1:
-        return Measure(satisfied, values[0], leaf.tests[0].count.n)
-    names = [counted(t.count) for t in leaf.tests]
-    thresholds: dict[str, JsonValue] = {
-        name: f"{t.count.op} {t.count.n}" for name, t in zip(names, leaf.tests, strict=True)
-    }
-    return Measure(satisfied, dict(zip(names, values, strict=True)), thresholds)
+        return Measure(satisfied, values[0], leaf.tests[0].threshold, note)
+    names = [test.words for test in leaf.tests]
+    thresholds: dict[str, JsonValue] = {test.words: f"{test.op} {amount(test.threshold)}" for test in leaf.tests}
+    return Measure(satisfied, dict(zip(names, values, strict=True)), thresholds, note)

@@ -8,18 +8,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from fractions import Fraction
+from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 from cdp_contracts.conditions_v1 import (
+    Aggregate,
+    AggregateOf,
     And,
     Between,
     Calendar,
     CalendarUnit,
     Condition,
     Count,
+    CountOf,
     InSession,
     Not,
     Or,
+    Ratio,
     Session,
     SessionCount,
     Sliding,
@@ -29,11 +35,14 @@ from cdp_contracts.conditions_v1 import (
 from cdp_contracts.events_v1 import Event
 from pydantic import JsonValue
 
-from cdp_segments.domain import leaves
-from cdp_segments.domain.comparing import COMPARISONS, compare_counts, lookup
-from cdp_segments.domain.selectors import is_behaviour, names_of
+from cdp_segments.domain import quantities
+from cdp_segments.domain.comparing import COMPARISONS, lookup, number
+from cdp_segments.domain.leaves import LeafCondition
+from cdp_segments.domain.selectors import LARGEST, is_behaviour, names_of
 from cdp_segments.domain.telling import moment_of
 from cdp_segments.domain.windows import milliseconds
+
+Part: TypeAlias = Count | CountOf | Aggregate | AggregateOf
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,38 +76,42 @@ def holds(condition: Condition, history: History, now: int) -> bool:
             return _leaf_holds(condition, history, now)
 
 
-def _leaf_holds(condition: Trait | Count | InSession, history: History, now: int) -> bool:
+def _leaf_holds(condition: LeafCondition, history: History, now: int) -> bool:
     match condition:
         case Trait(trait=path, op=op, value=value):
             return COMPARISONS[op](lookup(history.traits or {}, tuple(path.split("."))), value)
         case InSession(session=session, all=counts):
-            return any(_fulfils(visit, counts) for visit in visits(history, session))
-        case Count():
-            return _count_holds(condition, history, now)
+            return any(all(_fulfils(visit, count) for count in counts) for visit in visits(history, session))
+        case Count(window=Session() as session) | Aggregate(window=Session() as session):
+            return any(_fulfils(visit, condition) for visit in visits(history, session))
+        case Count(window=window) | Aggregate(window=window):
+            return _fulfils(_within(condition, window, history, now), condition)
+        case Ratio():
+            above, below = (
+                _amount(_within(part, part.window, history, now), part)
+                for part in (condition.numerator, condition.denominator)
+            )
+            if above is None or below is None or below < condition.min_denominator:
+                return False
+            return COMPARISONS[condition.op](round(above / below, 6), condition.value)
 
 
-def _count_holds(condition: Count, history: History, now: int) -> bool:
-    if isinstance(condition.window, Session):
-        return any(_fulfils(visit, [condition]) for visit in visits(history, condition.window))
-    return _fulfils(_within(condition, condition.window, history, now), [condition])
-
-
-def _within(count: Count, window: Window, history: History, now: int) -> list[Happening]:
-    """What the window holds of the events: of the newest 512, if they come into it late."""
-    counted = {h.id: h for h in history.happenings if _counts(h.event, count)}
-    newest = sorted(counted.values(), key=lambda h: (h.at, h.tie))
+def _within(part: Part, window: Window, history: History, now: int) -> list[Happening]:
+    """What the window holds of the events; of the newest 512, unless the newest n + 1 decide."""
+    newest = _counted(history.happenings, part)
+    late = isinstance(window, Between) or (isinstance(window, Calendar) and window.full)
+    kept = newest if isinstance(part, Count) and not late else newest[-quantities.MARKS_KEPT :]
     match window:
         case Sliding(seconds=seconds):
-            return [h for h in newest if h.at > now - milliseconds(seconds)]
+            return [h for h in kept if h.at > now - milliseconds(seconds)]
         case Between(from_seconds=young, to_seconds=old):
-            ages = [(now - h.at, h) for h in newest[-leaves.MARKS_KEPT :]]
+            ages = [(now - h.at, h) for h in kept]
             ended = None if old is None else milliseconds(old)
             return [h for age, h in ages if milliseconds(young) <= age and (ended is None or age < ended)]
         case Calendar(full=full):
-            kept = newest[-leaves.MARKS_KEPT :] if full else newest
             return [h for h in kept if units_ago(window, h.at, now) in range(int(full), window.n + int(full))]
         case _:
-            return newest
+            return kept
 
 
 def units_ago(calendar: Calendar, at: int, now: int) -> int:
@@ -130,16 +143,48 @@ def visits(history: History, session: Session) -> list[list[Happening]]:
     return parted
 
 
-def _fulfils(happenings: Sequence[Happening], counts: Iterable[Count | SessionCount]) -> bool:
-    return all(compare_counts(count.op, _count(happenings, count), count.n) for count in counts)
+def _fulfils(happenings: Iterable[Happening], condition: Count | SessionCount | Aggregate) -> bool:
+    counted = _counted(happenings, condition)
+    if isinstance(condition, Aggregate):
+        return COMPARISONS[condition.op](_amount(counted[-quantities.MARKS_KEPT :], condition), condition.value)
+    return COMPARISONS[condition.op](len(counted), condition.n)
 
 
-def _count(happenings: Iterable[Happening], count: Count | SessionCount) -> int:
-    return len({h.id for h in happenings if _counts(h.event, count)})
+def _counted(happenings: Iterable[Happening], part: Part | SessionCount) -> list[Happening]:
+    """Each of the events once, in order."""
+    counted = {h.id: h for h in happenings if _counts(h.event, part)}
+    return sorted(counted.values(), key=lambda h: (h.at, h.tie))
 
 
-def _counts(event: Event, count: Count | SessionCount) -> bool:
-    return count.event in names_of(event) and all(
-        COMPARISONS[rule.op](lookup(event.properties, tuple(rule.property.split("."))), rule.value)
-        for rule in count.where
+def _counts(event: Event, part: Part | SessionCount) -> bool:
+    return (
+        part.event in names_of(event)
+        and all(
+            COMPARISONS[rule.op](lookup(event.properties, tuple(rule.property.split("."))), rule.value)
+            for rule in part.where
+        )
+        and (not isinstance(part, Aggregate | AggregateOf) or _value(event, part) is not None)
     )
+
+
+def _value(event: Event, part: Aggregate | AggregateOf) -> JsonValue:
+    found = lookup(event.properties, tuple(part.property.split(".")))
+    if part.function == "distinct":
+        return found if isinstance(found, str | int | float) else None
+    return found if number(found) and abs(found) <= LARGEST else None  # type: ignore[arg-type]  # a number
+
+
+def _amount(happenings: Sequence[Happening], part: Part) -> float | None:
+    if isinstance(part, Count | CountOf):
+        return len(happenings)
+    found = [_value(h.event, part) for h in happenings]
+    if part.function == "distinct":
+        return len({(isinstance(value, bool), value) for value in found})
+    values = [Fraction(value) for value in found]  # type: ignore[arg-type]  # numbers
+    if part.function == "sum":
+        return round(float(sum(values)), 6)
+    if not values:
+        return None
+    if part.function == "average":
+        return round(float(sum(values) / len(values)), 6)
+    return float({"min": min(values), "max": max(values), "last": values[-1]}[part.function])

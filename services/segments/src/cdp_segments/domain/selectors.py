@@ -6,15 +6,27 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Final
+from typing import Final, TypeAlias
 
-from cdp_contracts.conditions_v1 import Count, PropertyFilter, SessionCount
+from cdp_contracts.conditions_v1 import (
+    Aggregate,
+    AggregateOf,
+    Count,
+    CountOf,
+    PropertyFilter,
+    SessionCount,
+)
 from cdp_contracts.events_v1 import Event
 from pydantic import JsonValue
 
-from cdp_segments.domain.comparing import COMPARISONS, check_operand, lookup
+from cdp_segments.domain.comparing import COMPARISONS, check_operand, lookup, number
+from cdp_segments.domain.marks import Mark
+
+Counting: TypeAlias = Count | CountOf | SessionCount
+Valuing: TypeAlias = Aggregate | AggregateOf
 
 ANY_EVENT: Final = "*"
+LARGEST: Final = 1e15
 BEHAVIOUR: Final = frozenset({"track", "page", "screen"})
 
 
@@ -55,24 +67,63 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Selector:
-    """Events of a name whose properties pass every filter."""
+    """Events of a name whose properties pass every filter. Their marks carry the value of a property, if any."""
 
     key: str
     event: str
     filters: tuple[Filter, ...]
+    value: tuple[str, ...] | None = None
+    distinct: bool = False
 
     @classmethod
-    def of(cls, count: Count | SessionCount) -> Selector:
+    def of(cls, count: Counting) -> Selector:
         """The selector of a count; ValueError naming the property and the rule if a filter makes no sense."""
-        filters = tuple(sorted((_filter(rule) for rule in count.where), key=repr))
-        content: list[JsonValue] = [[*f.path, f.op, f.value] for f in filters]
+        filters, content = _filters(count)
         return cls(content_key("count", count.event, content), count.event, filters)
 
-    def accepts(self, event: Event) -> bool:
-        """Whether the event is one of these."""
-        return self.event in names_of(event) and all(f.accepts(event.properties) for f in self.filters)
+    @classmethod
+    def valued(cls, aggregate: Valuing) -> Selector:
+        """The selector of an aggregate."""
+        filters, content = _filters(aggregate)
+        path, distinct = tuple(aggregate.property.split(".")), aggregate.function == "distinct"
+        key = content_key("value", aggregate.event, content, [*path], distinct)
+        return cls(key, aggregate.event, filters, path, distinct)
+
+    def accepts(self, properties: Mapping[str, JsonValue]) -> bool:
+        """Whether the properties pass every filter."""
+        return all(f.accepts(properties) for f in self.filters)
+
+    def mark(self, mark: Mark, properties: Mapping[str, JsonValue]) -> Mark | None:
+        """The mark of an event; None if it has no value where it should have one."""
+        if self.value is None:
+            return mark
+        found = lookup(properties, self.value)
+        value = told_apart(found) if self.distinct else as_number(found)
+        return None if value is None else (mark[0], mark[1], value)
+
+
+def _filters(condition: Counting | Valuing) -> tuple[tuple[Filter, ...], list[JsonValue]]:
+    filters = tuple(sorted((_filter(rule) for rule in condition.where), key=repr))
+    return filters, [[*f.path, f.op, f.value] for f in filters]
 
 
 def _filter(rule: PropertyFilter) -> Filter:
     check_operand(rule.op, rule.value, f"property {rule.property}")
     return Filter(tuple(rule.property.split(".")), rule.op, rule.value)
+
+
+def as_number(value: JsonValue) -> float | None:
+    """A number that sums may be made of; None for anything else."""
+    return float(value) if number(value) and abs(value) <= LARGEST else None  # type: ignore[arg-type]  # a number
+
+
+def told_apart(value: JsonValue) -> float | None:
+    """52 bits of a hash, equal for equal numbers, texts or booleans; None for anything else.
+
+    That two of 512 values share them happens once in 30 billion times.
+    """
+    if not isinstance(value, str | int | float):
+        return None
+    small = as_number(value)
+    content = content_key(value if small is None else small)
+    return float(int(content[:13], 16))

@@ -28,6 +28,12 @@ class Share:
         """Whether anything is counted in it."""
         return bool(self.rings or self.visits or self.ever)
 
+    @property
+    def valued(self) -> bool:
+        """Whether any mark carries a value."""
+        rings = (self.rings, *(visits.marks for visits in self.visits.values()))
+        return any(marks.valued(ring) for each in rings for ring in each.values())
+
     def copy(self) -> Share:
         """One that shares nothing with this."""
         return Share.from_state(self.to_state())
@@ -35,7 +41,8 @@ class Share:
     def to_state(self) -> State:
         """As BSON can hold it."""
         return {
-            "rings": {key: marks.dump(ring) for key, ring in self.rings.items()},
+            "rings": marks.dump_rings(self.rings),
+            **_values_state(self.rings),
             "visits": [_visits_state(gap, visits) for gap, visits in self.visits.items()],
             "ever": sorted(self.ever),
         }
@@ -44,7 +51,7 @@ class Share:
     def from_state(cls, state: State) -> Share:
         """The inverse."""
         share = cls()
-        share.rings = {key: marks.parse(ring) for key, ring in state["rings"].items()}
+        share.rings = marks.parse_rings(state["rings"], state.get("values", {}))
         share.visits = {visits["gap"]: _parse_visits(visits) for visits in state["visits"]}
         share.ever = set(state["ever"])
         return share
@@ -60,11 +67,18 @@ def parse_shares(states: Iterable[State]) -> dict[str, Share]:
     return {state["part"]: Share.from_state(state) for state in states}
 
 
+def _values_state(rings: dict[str, Ring]) -> State:
+    """What an earlier version knows nothing of, if there is any."""
+    valued = marks.dump_valued(rings)
+    return {"values": valued} if valued else {}
+
+
 def _visits_state(gap: int, visits: Visits) -> State:
     return {
         "gap": gap,
         "spans": marks.dump(visits.spans),
-        "marks": {key: marks.dump(ring) for key, ring in visits.marks.items()},
+        "marks": marks.dump_rings(visits.marks),
+        **_values_state(visits.marks),
         "horizon": visits.horizon,
     }
 
@@ -72,6 +86,6 @@ def _visits_state(gap: int, visits: Visits) -> State:
 def _parse_visits(state: State) -> Visits:
     visits = Visits()
     visits.spans = marks.parse(state["spans"])
-    visits.marks = {key: marks.parse(ring) for key, ring in state["marks"].items()}
+    visits.marks = marks.parse_rings(state["marks"], state.get("values", {}))
     visits.horizon = state["horizon"]
     return visits

@@ -38,14 +38,15 @@ class Visits:
         self.marks: dict[str, Ring] = {}
         self.horizon: int | None = None
 
-    def add(self, mark: Mark, capacities: Mapping[str, int], gap: int) -> Growth | None:
-        """Take in an event, counted by these selectors; None if it changes nothing."""
-        moment = mark[0]
+    def add(
+        self, moment: int, marks: Mapping[str, Mark], capacities: Mapping[str, int], gap: int
+    ) -> Growth | None:
+        """Take in an event with its mark for each selector that counts it; None if it changes nothing."""
         if self.horizon is not None and moment - self.horizon < gap:
             return None
         before = self._visit_at(moment)
         span, joined = self._extend(moment, gap)
-        counted = tuple(key for key, capacity in capacities.items() if self._count(key, mark, span, capacity))
+        counted = tuple(key for key, mark in marks.items() if self._count(key, mark, span, capacities[key]))
         if not counted and before == span:
             return None
         return Growth(span, joined, counted)

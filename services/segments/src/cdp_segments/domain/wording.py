@@ -6,16 +6,20 @@ import json
 from typing import Final
 
 from cdp_contracts.conditions_v1 import (
+    Aggregate,
+    AggregateOf,
     And,
     Between,
     Calendar,
     Condition,
     Count,
+    CountOf,
     InSession,
     Lifetime,
     Not,
     Or,
     PropertyFilter,
+    Ratio,
     Session,
     SessionCount,
     Sliding,
@@ -36,19 +40,51 @@ def words(condition: Condition) -> str:
             return f"({' or '.join(words(part) for part in parts)})"
         case Not(of=part):
             return f"not {words(part)}"
+        case _:
+            return _measured(condition)
+
+
+def _measured(condition: Trait | Count | Aggregate | Ratio | InSession) -> str:
+    match condition:
         case Trait():
             return comparison(f"trait {condition.trait}", condition)
         case Count():
             return f"{counted(condition)} {condition.op} {condition.n} {_window(condition.window)}"
+        case Aggregate():
+            what = f"{aggregated(condition)} {condition.op} {amount(condition.value)}"
+            return f"{what} {_window(condition.window)}"
+        case Ratio():
+            least = f"with at least {amount(condition.min_denominator)} below"
+            what = f"{_quantity(condition.numerator)} / {_quantity(condition.denominator)}"
+            return f"{what} {condition.op} {amount(condition.value)} ({least})"
         case InSession(all=counts):
             tests = (f"{counted(count)} {count.op} {count.n}" for count in counts)
             return f"{' and '.join(tests)} {_window(condition.session)}"
 
 
-def counted(count: Count | SessionCount) -> str:
+def counted(count: Count | CountOf | SessionCount) -> str:
     """What is counted."""
-    filters = " and ".join(comparison(rule.property, rule) for rule in count.where)
-    return f"count({count.event} where {filters})" if filters else f"count({count.event})"
+    return f"count({_events(count)})"
+
+
+def aggregated(aggregate: Aggregate | AggregateOf) -> str:
+    """What is aggregated."""
+    return f"{aggregate.function}({aggregate.property} of {_events(aggregate)})"
+
+
+def amount(value: float) -> str:
+    """A number as one writes it, without a needless point."""
+    return f"{value:.15g}"
+
+
+def _quantity(part: CountOf | AggregateOf) -> str:
+    what = counted(part) if isinstance(part, CountOf) else aggregated(part)
+    return f"{what} {_window(part.window)}"
+
+
+def _events(condition: Count | CountOf | SessionCount | Aggregate | AggregateOf) -> str:
+    filters = " and ".join(comparison(rule.property, rule) for rule in condition.where)
+    return f"{condition.event} where {filters}" if filters else condition.event
 
 
 def comparison(subject: str, rule: Trait | PropertyFilter) -> str:
