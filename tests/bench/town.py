@@ -7,10 +7,12 @@ then, which those of the first one are with other names in their place; `test_be
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from itertools import count
+from math import inf
 from typing import Any, Final, TypeAlias
 from uuid import UUID, uuid5
 
@@ -120,8 +122,8 @@ def documents_of(people: Iterable[int], pattern: Sequence[bytes]) -> Iterator[by
             yield made
 
 
-async def fill(database: AsyncIOMotorDatabase[Any], people: int) -> None:
-    """Store so many people as the graph would have stored them."""
+async def fill(database: AsyncIOMotorDatabase[Any], people: int, until: float = inf) -> int:
+    """Store so many people as the graph would have stored them; how many there are when the time is up."""
     known = await patterns()
     every = [document for all_ in known.values() for document in all_]
     sizes = [(name, len(all_)) for name, all_ in known.items()]
@@ -140,14 +142,16 @@ async def fill(database: AsyncIOMotorDatabase[Any], people: int) -> None:
         await asyncio.gather(*inserts)
 
     storing = asyncio.create_task(store(()))
-    for start in range(0, people, CHUNK):
-        made = list(
-            documents_of(range(start, min(people, start + CHUNK)), every)
-        )  # while the last ones are stored
+    stored = 0
+    while stored < people and time.monotonic() < until:
+        these = range(stored, min(people, stored + CHUNK))
+        made = list(documents_of(these, every))  # while the last ones are being stored
         await storing
         storing = asyncio.create_task(store(made))
         await asyncio.sleep(0)
+        stored = these.stop
     await storing
+    return stored
 
 
 def sightings(events: Iterable[EventPermitted]) -> list[Sighting]:
