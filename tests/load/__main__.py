@@ -8,10 +8,13 @@ import logging
 import os
 import tempfile
 from collections.abc import Awaitable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from cdp_devstack.running import Running, running
+from cdp_devstack.servers.local import SecantusRust
+from cdp_devstack.servers.stack import Programs
 
 from tests.load.ocean import ocean
 from tests.load.scenarios import SCENARIOS, Figures
@@ -21,6 +24,8 @@ EVENTS: Final = {
     "hotkey": 20_000, "bot": 5_000, "slow-store": 5_000, "full-disk": 20_000, "backlog": 200_000,
     "ocean": 10_000_000,
 }  # fmt: skip
+ROOMY: Final[Programs] = {"mongo": partial(SecantusRust, memory="10G", checkpoint_seconds=900)}
+"""A document server that can hold what a million people are to it: with 1 GB it only reads its files."""
 MINUTES: Final = {"ocean": 10.0, "soak": 30.0}
 
 
@@ -48,7 +53,7 @@ def main() -> None:
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     with (
         tempfile.TemporaryDirectory(prefix="tessera-load-", dir=chosen.folder) as folder,
-        running("local", Path(folder)) as up,
+        running("local", Path(folder), programs=ROOMY if chosen.trial == "ocean" else {}) as up,
     ):
         print(f"· {chosen.trial}, load {os.getloadavg()[0]:.1f} at the start", flush=True)
         for name, figure in asyncio.run(trial(up, chosen)).items():

