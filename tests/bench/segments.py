@@ -30,9 +30,10 @@ from cdp_contracts.conditions_v1 import (
 from cdp_contracts.definitions_v1 import SegmentDefined
 from cdp_contracts.events_v1 import Event
 from cdp_contracts.profiles_v1 import ProfileUpdated
-from cdp_segments.domain.catalog import Catalog, compile_segment
+from cdp_segments.domain.catalog import Catalog
 from cdp_segments.domain.engine import react
 from cdp_segments.domain.person import Person
+from cdp_segments.domain.segments import compile_segment
 from cdp_segments.domain.telling import Delivery, forget_acknowledged, moment_of
 
 from tests.bench.report import Row, spread

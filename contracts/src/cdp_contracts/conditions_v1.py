@@ -146,6 +146,56 @@ class Ratio(Contract):
     value: float
 
 
+class Absence(Contract):
+    """An event has not happened for a while, such as no purchase in the last 30 days. Entered by the clock."""
+
+    kind: Literal["absence"] = "absence"
+    event: str = Field(min_length=1, max_length=200)
+    where: tuple[PropertyFilter, ...] = ()
+    window: Sliding
+    require_age: bool = Field(
+        description="true: only of somebody whose first event, of any kind, is at least as long ago"
+    )
+
+
+class First(Contract):
+    """The first event ever of its kind lies in the window, such as a first purchase in the last 7 days."""
+
+    kind: Literal["first"] = "first"
+    event: str = Field(min_length=1, max_length=200)
+    where: tuple[PropertyFilter, ...] = ()
+    window: Annotated[Sliding | Between | Calendar, Field(discriminator="kind")]
+
+
+class Last(Contract):
+    """The latest event of its kind lies in the window, such as a last purchase 30 to 90 days ago."""
+
+    kind: Literal["last"] = "last"
+    event: str = Field(min_length=1, max_length=200)
+    where: tuple[PropertyFilter, ...] = ()
+    window: Annotated[Sliding | Between | Calendar, Field(discriminator="kind")]
+
+
+class InSegment(Contract):
+    """The person is in another live segment. Segments that refer to themselves in a circle hold of nobody."""
+
+    kind: Literal["in_segment"] = "in_segment"
+    segment: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,99}$")
+
+
+class Bucket(Contract):
+    """A share of all people, the same for ever: those whose number is at least `low` and less than `high`.
+
+    The number, from 0 up to 0.9999, is GrowthBook's hash, version 2, of the seed and the profile's id. Buckets of
+    different seeds are independent; raising `high` takes nobody out. After a merge the survivor's id counts.
+    """
+
+    kind: Literal["bucket"] = "bucket"
+    seed: str = Field(min_length=1, max_length=100)
+    low: float = Field(default=0, ge=0, le=1)
+    high: float = Field(ge=0, le=1)
+
+
 class InSession(Contract):
     """Some one visit fulfils all of these counts together, such as a cart without a purchase.
 
@@ -188,7 +238,8 @@ class Not(Contract):
 
 
 Condition: TypeAlias = Annotated[
-    And | Or | Not | Trait | Count | Aggregate | Ratio | InSession, Field(discriminator="kind")
+    And | Or | Not | Trait | Count | Aggregate | Ratio | Absence | First | Last | InSession | InSegment | Bucket,
+    Field(discriminator="kind"),
 ]
 
 InSession.model_rebuild()

@@ -20,8 +20,9 @@ from cdp_contracts.profiles_v1 import ProfileUpdated
 from cdp_contracts.topics import MEMBERSHIP_CHANGED, PROFILES_UPDATED, SEGMENTS_DEFINED
 from cdp_runtime.records import MemoryRecords
 from cdp_segments.catalogs import Catalogs
-from cdp_segments.domain.catalog import Catalog, compile_segment
+from cdp_segments.domain.catalog import Catalog
 from cdp_segments.domain.person import Person, person_id
+from cdp_segments.domain.segments import compile_segment
 from cdp_segments.handlers import stages
 from cdp_segments.store import MemoryPersonStore, PersonStore
 from cdp_segments.timers import MemoryTimers, Timers

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from cdp_contracts.conditions_v1 import (
+    Absence,
     Aggregate,
     AggregateOf,
     And,
     Between,
+    Bucket,
     Calendar,
     Condition,
     Count,
     CountOf,
+    First,
+    InSegment,
     InSession,
+    Last,
     Lifetime,
     Not,
     Or,
@@ -78,6 +85,16 @@ ratios = st.builds(
     op=operators,
     value=amounts,
 )
+timeful = st.one_of(slidings, betweens, calendars)
+absences = st.builds(Absence, event=names, where=wheres, window=slidings, require_age=st.booleans())
+occurrences = st.one_of(
+    st.builds(First, event=names, where=wheres, window=timeful),
+    st.builds(Last, event=names, where=wheres, window=timeful),
+)
+belongings = st.one_of(
+    st.builds(InSegment, segment=st.sampled_from(["s0", "s1", "s2"])),
+    st.builds(Bucket, seed=st.sampled_from(["a", "b"]), high=st.sampled_from([0.3, 0.7])),
+)
 traits = st.one_of(
     st.builds(Trait, trait=st.just("plan"), op=st.sampled_from(["==", "!="]), value=st.just("x")),
     st.builds(Trait, trait=st.just("home.city"), op=st.sampled_from(["==", "exists"]), value=st.just("x")).map(
@@ -91,7 +108,19 @@ in_sessions = st.builds(
     InSession, session=sessions, all=st.lists(session_counts, min_size=1, max_size=3).map(tuple)
 )
 conditions: st.SearchStrategy[Condition] = st.recursive(
-    st.one_of(counts, counts, counts, aggregates, aggregates, ratios, traits, in_sessions),
+    st.one_of(
+        counts,
+        counts,
+        counts,
+        aggregates,
+        aggregates,
+        ratios,
+        absences,
+        occurrences,
+        belongings,
+        traits,
+        in_sessions,
+    ),
     lambda inner: st.one_of(
         st.builds(And, of=st.lists(inner, min_size=1, max_size=3).map(tuple)),
         st.builds(Or, of=st.lists(inner, min_size=1, max_size=3).map(tuple)),
@@ -122,3 +151,28 @@ trait_values = st.fixed_dictionaries(
         "home": st.one_of(st.none(), st.builds(lambda city: {"city": city}, st.sampled_from(["x", "y"]))),
     },
 )
+
+
+def mapped(condition: Condition, change: Callable[[Condition], Condition]) -> Condition:
+    """The condition with its leaves changed."""
+    match condition:
+        case And(of=parts) | Or(of=parts):
+            return condition.model_copy(update={"of": tuple(mapped(part, change) for part in parts)})
+        case Not(of=part):
+            return Not(of=mapped(part, change))
+        case _:
+            return change(condition)
+
+
+def downwards(condition: Condition, n: int) -> Condition:
+    """The condition with only such references as lead to segments of a smaller number, so in no circle."""
+
+    def change(leaf: Condition) -> Condition:
+        return InSegment(segment="nowhere") if isinstance(leaf, InSegment) and int(leaf.segment[1:]) >= n else leaf
+
+    return mapped(condition, change)
+
+
+def impersonal(condition: Condition) -> Condition:
+    """The condition with everybody in each bucket."""
+    return mapped(condition, lambda leaf: Bucket(seed="a", high=1) if isinstance(leaf, Bucket) else leaf)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 from cdp_contracts.events_v1 import Event
-from cdp_segments.domain.catalog import compile_segment
 from cdp_segments.domain.comparing import COMPARISONS
 from cdp_segments.domain.latching import VISITS_KEPT
 from cdp_segments.domain.leaves import leaf_of, walk
 from cdp_segments.domain.person import Person
+from cdp_segments.domain.segments import compile_segment
 from cdp_segments.domain.telling import milliseconds_of
 from cdp_segments.domain.wording import words
 from stories import DAY, SESSION, Story, between, calendar, count, sliding

@@ -42,6 +42,13 @@ CONDITIONS = {
         "numerator": {"kind": "aggregate", "function": "sum", "event": "*", "property": "price", "window": LATELY},
         "denominator": {"kind": "count", "event": "view"},
     },
+    "left-us": {"kind": "absence", "event": "view", "window": LATELY, "require_age": True},
+    "new": {"kind": "first", "event": "view", "window": LATELY},
+    "lapsing": {"kind": "last", "event": "view", "window": {"kind": "between", "from_seconds": 3}},
+    "tried": {
+        "kind": "and",
+        "of": [{"kind": "in_segment", "segment": "new"}, {"kind": "bucket", "seed": "x", "high": 0.5}],
+    },
     "pro": {"kind": "trait", "trait": "plan", "op": "==", "value": "pro"},
 }  # fmt: skip
 
@@ -162,8 +169,10 @@ class Story(Schedule):
             assert not record.leaving
             self.check_state(record, mine)
             happenings = [happening(u) for _, u in mine]
-            history = History(happenings, {"plan": who.plan})
-            for segment, compiled in self.catalogs.catalog.segments.items():
+            segments = self.catalogs.catalog.segments
+            others = {other: compiled.definition.when for other, compiled in segments.items()}
+            history = History(happenings, {"plan": who.plan}, record.profile_id, others)
+            for segment, compiled in segments.items():
                 expected = holds(compiled.definition.when, history, now)
                 assert (segment in record.members) is expected, (name, segment)
             assert heard.get(record.profile_id, set()) == record.members.keys()

@@ -15,14 +15,15 @@ from cdp_contracts.events_v1 import Event
 from cdp_contracts.identities_v1 import Parting
 from cdp_contracts.profiles_v1 import ProfileUpdated
 from cdp_segments.domain import latching
-from cdp_segments.domain.catalog import Catalog, compile_segment
+from cdp_segments.domain.catalog import Catalog
 from cdp_segments.domain.engine import react, wake
 from cdp_segments.domain.moving import release
 from cdp_segments.domain.person import Person
+from cdp_segments.domain.segments import compile_segment
 from cdp_segments.domain.telling import Delivery, acknowledge, moment_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from random_conditions import conditions, events
+from random_conditions import conditions, downwards, events, impersonal
 from test_segments_truth import ELDER, SPACE, START, YOUNGER, define, record, reloaded
 
 NEW = uuid5(SPACE, "new")
@@ -96,7 +97,10 @@ class Life:
 
 def apart_again(segments: list[Condition], life: list[list[Act]], *, twice: bool) -> tuple[Life, Life, Life]:
     """Those who met, those who did not, and those who met for good."""
-    catalog = Catalog(compile_segment(define(f"s{n}", condition)) for n, condition in enumerate(segments))
+    catalog = Catalog(
+        compile_segment(define(f"s{n}", impersonal(downwards(condition, n))))
+        for n, condition in enumerate(segments)
+    )
     met, never, forever = Life(catalog), Life(catalog), Life(catalog)
     one = dict.fromkeys(PARTS, ELDER)
     before, parted = one | {"y": YOUNGER}, one | {"y": NEW}

@@ -15,7 +15,8 @@ from cdp_runtime.rates import Rates
 from cdp_segments import app
 from cdp_segments.api.routes import build_api
 from cdp_segments.catalogs import Catalogs
-from cdp_segments.domain.catalog import Catalog, compile_segment
+from cdp_segments.domain.catalog import Catalog
+from cdp_segments.domain.segments import compile_segment
 from cdp_segments.settings import Settings
 from cdp_segments.store import MongoPersonStore
 from pydantic import SecretStr, ValidationError

@@ -19,15 +19,16 @@ from cdp_contracts.events_v1 import Event
 from cdp_contracts.profiles_v1 import ProfileUpdated
 from cdp_contracts.segments_v1 import MembershipChanged
 from cdp_segments.domain import quantities
-from cdp_segments.domain.catalog import Catalog, compile_segment
+from cdp_segments.domain.catalog import Catalog
 from cdp_segments.domain.engine import mark_of, react, wake
 from cdp_segments.domain.moving import release
 from cdp_segments.domain.person import Person, person_id
 from cdp_segments.domain.reference import Happening, History, holds
+from cdp_segments.domain.segments import compile_segment
 from cdp_segments.domain.telling import Delivery, acknowledge, forget_acknowledged, milliseconds_of, moment_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from random_conditions import conditions, events, trait_values
+from random_conditions import conditions, downwards, events, trait_values
 
 SPACE = UUID(int=7)
 ELDER, YOUNGER = uuid5(SPACE, "elder"), uuid5(SPACE, "younger")
@@ -138,7 +139,7 @@ class Life:
             if message in self.told:
                 continue
             self.told.append(message)
-            history = History(self.happenings.get(home := record(message.profile_id), ()), self.traits[home])
+            history = self._history(record(message.profile_id))
             for name, membership in message.memberships.items():
                 if membership.expires_at and message.computed_at == moment_of(self.now):
                     when = self.catalog.segments[name].definition.when
@@ -146,10 +147,11 @@ class Life:
                     assert [holds(when, history, ends - 1), holds(when, history, ends)] == [True, False]
 
     def expected(self, segment: SegmentDefined) -> dict[str, bool]:
-        return {
-            home: holds(segment.when, History(happenings, self.traits[home]), self.now)
-            for home, happenings in self.happenings.items()
-        }
+        return {home: holds(segment.when, self._history(home), self.now) for home in self.happenings}
+
+    def _history(self, home: str) -> History:
+        others = {name: segment.definition.when for name, segment in self.catalog.segments.items()}
+        return History(self.happenings.get(home, ()), self.traits[home], home.partition("/")[2], others)
 
 
 def record(profile: UUID) -> str:
@@ -181,7 +183,7 @@ def test_of_more_events_than_are_kept_the_newest_count(conditions: list[Conditio
 
 
 def check_truth(conditions: list[Condition], life: list[Step]) -> None:
-    definitions = [define(f"s{n}", condition) for n, condition in enumerate(conditions)]
+    definitions = [define(f"s{n}", downwards(condition, n)) for n, condition in enumerate(conditions)]
     lived = Life(Catalog(compile_segment(definition) for definition in definitions))
     begun: set[str] = set()
     for step in life:

@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 
 import pytest
 from cdp_contracts.conditions_v1 import Between, Calendar, Lifetime, Sliding
-from cdp_segments.domain.catalog import compile_segment
 from cdp_segments.domain.explaining import explain
 from cdp_segments.domain.quantities import MARKS_KEPT
 from cdp_segments.domain.reasons import CAPPED
 from cdp_segments.domain.reference import units_ago
+from cdp_segments.domain.segments import compile_segment
 from cdp_segments.domain.telling import milliseconds_of, moment_of
 from cdp_segments.domain.windows import FOREVER, held, next_change, reach_of
 from hypothesis import example, given

@@ -9,7 +9,8 @@ from cdp_contracts.definitions_v1 import SegmentDefined
 from cdp_contracts.topics import SEGMENTS_DEFINED
 from cdp_runtime.tables import GlobalTable
 
-from cdp_segments.domain.catalog import Catalog, Segment, compile_segment
+from cdp_segments.domain.catalog import Catalog
+from cdp_segments.domain.segments import Segment, compile_segment
 
 SegmentTable: TypeAlias = GlobalTable[SegmentDefined, Segment]
 NOTHING: Final = Catalog()

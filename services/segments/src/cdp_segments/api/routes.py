@@ -36,9 +36,9 @@ from cdp_segments.api.views import (
     segment_view,
 )
 from cdp_segments.catalogs import Catalogs
-from cdp_segments.domain.catalog import Segment
 from cdp_segments.domain.explaining import Explanation, explain
 from cdp_segments.domain.person import Person, person_id
+from cdp_segments.domain.segments import Segment
 from cdp_segments.domain.telling import milliseconds_of
 from cdp_segments.store import PersonStore
 

@@ -9,8 +9,9 @@ from uuid import UUID
 from cdp_contracts.conditions_v1 import Condition
 from pydantic import BaseModel, ConfigDict, Field
 
-from cdp_segments.domain.catalog import Catalog, Segment
+from cdp_segments.domain.catalog import Catalog
 from cdp_segments.domain.person import Person
+from cdp_segments.domain.segments import Segment
 from cdp_segments.domain.telling import moment_of
 from cdp_segments.domain.wording import words
 from cdp_segments.store import Membership

@@ -17,6 +17,7 @@ from cdp_segments.domain.windows import Ever, Reach, held
 class Measured(Protocol):
     """What a condition can be held against: the state of a person's record."""
 
+    profile_id: str
     rings: dict[str, Ring]
     visits: dict[int, Visits]
     ever: set[str]

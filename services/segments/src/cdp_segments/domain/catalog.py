@@ -8,50 +8,21 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final, TypeAlias
 
-from cdp_contracts.definitions_v1 import SegmentDefined
 from cdp_contracts.events_v1 import Event
 from pydantic import JsonValue
 
 from cdp_segments.domain.asking import Ask
 from cdp_segments.domain.comparing import lookup
-from cdp_segments.domain.compiling import Compiler, Truth
-from cdp_segments.domain.leaves import Leaf, SessionLeaf, TraitLeaf
-from cdp_segments.domain.marks import Ring
+from cdp_segments.domain.leaves import Leaf, TraitLeaf
+from cdp_segments.domain.marks import Mark, Ring, insert, keep_older, union
 from cdp_segments.domain.person import Person
-from cdp_segments.domain.selectors import Filter, Selector, content_key, names_of
+from cdp_segments.domain.segments import Segment, linked
+from cdp_segments.domain.selectors import ANYTHING, Filter, Selector, content_key, names_of
+from cdp_segments.domain.sessions import SessionLeaf
 from cdp_segments.domain.visits import Visits
 from cdp_segments.domain.windows import FOREVER, Reach, next_change
 
 Step: TypeAlias = tuple[Reach, int | None]  # a window and which mark's leaving it may flip something; None: any
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Segment:
-    """A definition and its compiled condition."""
-
-    definition: SegmentDefined
-    name: str
-    truth: Truth
-    leaves: tuple[Leaf, ...]
-    clocked: tuple[Leaf, ...]  # those whose truth the clock alone can change
-    content: str
-
-    def next_flip(self, person: Person, now: int) -> int | None:
-        """When the clock alone next changes the truth; None if it never does."""
-        member = self.truth(person, now)
-        instants = {i for leaf in self.clocked for ask in leaf.asks for i in ask.instants(person)}
-        later = sorted(i for i in instants if now < i < FOREVER)
-        return next((i for i in later if self.truth(person, i) is not member), None)
-
-
-def compile_segment(definition: SegmentDefined) -> Segment:
-    """Compile a definition; ValueError naming the field and the rule if it makes no sense."""
-    compiler = Compiler()
-    truth = compiler.compile(definition.when)
-    content = content_key(definition.model_dump(mode="json", include={"name", "version", "state", "when"}))
-    leaves = tuple(compiler.leaves.values())
-    clocked = tuple(leaf for leaf in leaves if any(ask.clocked for ask in leaf.asks))
-    return Segment(definition, definition.name, truth, leaves, clocked, content)
 
 
 @dataclass(slots=True, eq=False)
@@ -72,14 +43,26 @@ class Tally:
             self.clocked.add(segment)
             self.steps.update((ask.reach, place) for place in ask.places or (None,))
 
+    def insert(self, ring: Ring, mark: Mark) -> bool:
+        """Put a mark in its place; False if it is there or does not matter."""
+        return keep_older(ring, mark) if self.selector.oldest else insert(ring, mark, self.capacity)
+
+    def union(self, ring: Ring, other: Ring) -> Ring:
+        """What is kept of two rings."""
+        return [min([*ring, *other])] if self.selector.oldest else union(ring, other, self.capacity)
+
     def deadline(self, ring: Ring, now: int) -> int | None:
         """The first instant after now at which the clock may flip something; None if there is none."""
         first, size = FOREVER, len(ring)
         for reach, k in self.steps:
             if k is None:
                 first = min(first, next_change(reach, ring, now))
-            elif k <= size and now < (leaving := reach.leaves(ring[-k][0])) < first:
-                first = leaving
+            elif k <= size:
+                at = ring[-k][0]
+                if now < (leaving := reach.leaves(at)) < first:
+                    first = leaving
+                if reach.delayed and now < (entering := reach.enters(at)) < first:
+                    first = entering
         return None if first == FOREVER else first
 
 
@@ -133,7 +116,7 @@ class Catalog:
     """The live segments of one tenant."""
 
     def __init__(self, segments: Iterable[Segment] = ()) -> None:
-        live = sorted((s for s in segments if s.definition.state == "live"), key=lambda s: s.name)
+        live = linked(segment for segment in segments if segment.definition.state == "live")
         self.segments: dict[str, Segment] = {segment.name: segment for segment in live}
         self.fingerprint: str = content_key(*(segment.content for segment in live))
         self.tallies: dict[str, Tally] = {}
@@ -141,22 +124,22 @@ class Catalog:
         self.traits: dict[str, dict[tuple[str, ...], set[Segment]]] = defaultdict(dict)
         self._names: dict[str, NameIndex] = defaultdict(NameIndex)
         for segment in live:
-            for leaf in segment.leaves:
+            for leaf in segment.inner:
                 self._add(segment, leaf)
         for tally in self.tallies.values():
             self._names[tally.selector.event].add(tally)
 
     @cached_property
     def open_to_all(self) -> frozenset[Segment]:
-        """The segments that hold of somebody of whom nothing is known."""
+        """The segments that hold of somebody of whom nothing is known, or may: it hangs on the profile's id."""
         nobody = Person("/")
-        return frozenset(segment for segment in self.segments.values() if segment.truth(nobody, 0))
+        return frozenset(s for s in self.segments.values() if s.personal or s.truth(nobody, 0))
 
     def matching(self, event: Event) -> list[Tally]:
         """The selectors that count the event."""
         return [
             tally
-            for name in names_of(event)
+            for name in (*names_of(event), ANYTHING)
             for tally in self._names.get(name, NO_NAMES).candidates(event.properties)
             if tally.selector.accepts(event.properties)
         ]

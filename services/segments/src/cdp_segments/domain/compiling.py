@@ -6,18 +6,17 @@ that a user wrote can become code. A compiled tree of five leaves takes about a 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final, TypeAlias
+from collections.abc import Callable, Mapping
+from typing import Final
 
 from cdp_contracts.conditions_v1 import And, CompareOp, Condition, Not, Or
 
-from cdp_segments.domain.asking import Measured
+from cdp_segments.domain.belonging import Truth
 from cdp_segments.domain.comparing import COMPARISONS
-from cdp_segments.domain.leaves import CountLeaf, Leaf, QuantityLeaf, RatioLeaf, SessionLeaf, TraitLeaf, leaf_of
+from cdp_segments.domain.leaves import CountLeaf, Leaf, TraitLeaf, leaf_of
 from cdp_segments.domain.marks import EMPTY
+from cdp_segments.domain.sessions import SessionLeaf
 from cdp_segments.domain.windows import Ever, Lately
-
-Truth: TypeAlias = Callable[[Measured, int], bool]
 
 MAX_DEPTH: Final = 32
 MAX_LEAVES: Final = 256
@@ -26,7 +25,9 @@ MAX_LEAVES: Final = 256
 class Compiler:
     """Writes the function of one condition."""
 
-    def __init__(self) -> None:
+    def __init__(self, truths: Mapping[str, Truth]) -> None:
+        """`truths` are those of the segments that the condition may refer to."""
+        self._truths = truths
         self.leaves: dict[str, Leaf] = {}
         self._constants: dict[str, object] = {"EMPTY": EMPTY}
         self._rings: dict[str, str] = {}
@@ -55,7 +56,7 @@ class Compiler:
             case Not(of=part):
                 return f"(not {self._tree(part, depth + 1)})"
             case _:
-                return self._leaf(leaf_of(condition))
+                return self._leaf(leaf_of(condition, self._truths))
 
     def _leaf(self, leaf: Leaf) -> str:
         self.leaves[leaf.key] = leaf
@@ -67,10 +68,10 @@ class Compiler:
                 return f"{compare}(person.trait({self._constant(leaf.path)}), {self._constant(trait.value)})"
             case SessionLeaf():
                 return f"{self._constant(leaf.holds)}(person)"
-            case QuantityLeaf() | RatioLeaf():
-                return f"{self._constant(leaf.holds)}(person, now)"
             case CountLeaf(condition=count):
                 return compared(count.op, count.n, lambda k: self._at_least(leaf, k))
+            case _:
+                return f"{self._constant(leaf.holds)}(person, now)"
 
     def _at_least(self, leaf: CountLeaf, k: int) -> str:
         """Whether the window holds at least k marks: whether the k-th newest is within it."""

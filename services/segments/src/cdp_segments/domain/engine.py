@@ -13,12 +13,13 @@ from typing import Final
 from cdp_contracts.profiles_v1 import ProfileUpdated
 from cdp_runtime.redirects import chain_of
 
-from cdp_segments.domain.catalog import Catalog, Segment
+from cdp_segments.domain.catalog import Catalog
 from cdp_segments.domain.flipping import Changes, end_all, evaluate, take_over_definitions
 from cdp_segments.domain.intake import take_event, take_traits, wait_with
 from cdp_segments.domain.marks import Mark
 from cdp_segments.domain.moving import People, formerly, giver_on, hand_over, leave, within_reach
 from cdp_segments.domain.person import Away, Person, person_id
+from cdp_segments.domain.segments import Segment
 from cdp_segments.domain.telling import (
     Delivery,
     Messages,

@@ -6,20 +6,26 @@ from datetime import datetime
 from typing import Final, Literal
 from uuid import UUID
 
-from cdp_contracts.conditions_v1 import And, Condition, Not, Or
+from cdp_contracts.conditions_v1 import And, Condition, InSegment, Not, Or
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from cdp_segments.domain.catalog import Catalog, Segment
-from cdp_segments.domain.leaves import CountLeaf, Leaf, SessionLeaf, leaf_of
+from cdp_segments.domain.belonging import nobody
+from cdp_segments.domain.catalog import Catalog
+from cdp_segments.domain.leaves import CountLeaf, Leaf, leaf_of
 from cdp_segments.domain.marks import EMPTY, Ring
 from cdp_segments.domain.person import Person
 from cdp_segments.domain.reasons import measure, telling_visit
+from cdp_segments.domain.segments import Segment
+from cdp_segments.domain.sessions import SessionLeaf
 from cdp_segments.domain.telling import moment_of
 from cdp_segments.domain.windows import FOREVER
 from cdp_segments.domain.wording import counted, words
 
 NEWEST: Final = 5
-Kind = Literal["and", "or", "not", "trait", "count", "aggregate", "ratio", "in_session"]
+Kind = Literal[
+    "and", "or", "not", "trait", "count", "aggregate", "ratio", "absence", "first", "last", "in_session",
+    "in_segment", "bucket",
+]  # fmt: skip
 
 
 class Part(BaseModel):
@@ -63,6 +69,7 @@ class Explanation(BaseModel):
 
 def explain(segment: Segment, person: Person, catalog: Catalog, now: int) -> Explanation:
     """Everything that speaks for or against the membership at an instant."""
+    segment = catalog.segments.get(segment.name, segment)
     member = person.members.get(segment.name)
     flip = segment.next_flip(person, now)
     return Explanation(
@@ -79,7 +86,7 @@ def explain(segment: Segment, person: Person, catalog: Catalog, now: int) -> Exp
         evaluated_at=moment_of(person.evaluated_at),
         up_to_date=person.definitions == catalog.fingerprint,
         at=moment_of(now),
-        why=_part(segment.definition.when, person, now),
+        why=_part(segment.definition.when, person, catalog, now),
     )
 
 
@@ -97,17 +104,23 @@ def _summary(segment: Segment, person: Person, now: int, flip: int | None) -> st
     return f"{word} at {moment_of(flip).isoformat()} unless {' or '.join(rising)} rises before"
 
 
-def _part(condition: Condition, person: Person, now: int) -> Part:
+def _part(condition: Condition, person: Person, catalog: Catalog, now: int) -> Part:
     match condition:
         case And(of=parts):
-            inner = tuple(_part(part, person, now) for part in parts)
+            inner = tuple(_part(part, person, catalog, now) for part in parts)
             return _group(condition, "and", inner, satisfied=all(part.satisfied for part in inner))
         case Or(of=parts):
-            inner = tuple(_part(part, person, now) for part in parts)
+            inner = tuple(_part(part, person, catalog, now) for part in parts)
             return _group(condition, "or", inner, satisfied=any(part.satisfied for part in inner))
         case Not(of=part):
-            inner = (_part(part, person, now),)
+            inner = (_part(part, person, catalog, now),)
             return _group(condition, "not", inner, satisfied=not inner[0].satisfied)
+        case InSegment(segment=name):
+            segment = catalog.segments.get(name)
+            if segment is None or segment.truth is nobody:
+                return _group(condition, "in_segment", (), satisfied=False)
+            inner = (_part(segment.definition.when, person, catalog, now),)
+            return _group(condition, "in_segment", inner, satisfied=segment.truth(person, now))
         case _:
             return _leaf(leaf_of(condition), person, now)
 

@@ -7,11 +7,12 @@ from typing import Literal, TypeAlias
 
 from cdp_contracts.segments_v1 import MembershipChange
 
-from cdp_segments.domain.catalog import Catalog, Segment
+from cdp_segments.domain.catalog import Catalog
 from cdp_segments.domain.intake import earliest
 from cdp_segments.domain.latching import look_again
 from cdp_segments.domain.person import Member, Person
 from cdp_segments.domain.reasons import reasons
+from cdp_segments.domain.segments import Segment
 from cdp_segments.domain.telling import moment_of
 
 Cause: TypeAlias = Literal["event", "timer", "merge", "definition"]

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from cdp_contracts.events_v1 import Event
 from pydantic import JsonValue
 
-from cdp_segments.domain.catalog import Catalog, Segment, Tally, VisitPlan
+from cdp_segments.domain.catalog import Catalog, Tally, VisitPlan
 from cdp_segments.domain.comparing import lookup
 from cdp_segments.domain.latching import keep_newest, latch
-from cdp_segments.domain.marks import Mark, insert
+from cdp_segments.domain.marks import Mark
 from cdp_segments.domain.person import UNKNOWN, Fact, Person
+from cdp_segments.domain.segments import Segment
 from cdp_segments.domain.selectors import is_behaviour
 from cdp_segments.domain.shares import Share
 from cdp_segments.domain.visits import Growth, Visits
@@ -55,7 +56,7 @@ def _count(person: Person, states: Iterable[Share], tally: Tally, mark: Mark, no
     """Whether it is news to all of them."""
     for state in states:
         ring = state.rings.setdefault(tally.selector.key, [])
-        if not insert(ring, mark, tally.capacity):
+        if not tally.insert(ring, mark):
             return False
         person.touch()
     person.next_deadline = earliest(person.next_deadline, tally.deadline(ring, now))

@@ -17,8 +17,10 @@ def join(state: Share, other: Share, catalog: Catalog) -> None:
     for key, ring in other.rings.items():
         known = state.rings.get(key, [])
         tally = catalog.tallies.get(key)
-        capacity = tally.capacity if tally and tally.capacity else len(ring) + len(known)
-        state.rings[key] = union(known, ring, capacity)
+        if tally and tally.capacity:
+            state.rings[key] = tally.union(known, ring)
+        else:
+            state.rings[key] = union(known, ring, len(ring) + len(known))
     for gap, visits in other.visits.items():
         plan = catalog.visits.get(gap)
         state.visits.setdefault(gap, Visits()).absorb(visits, gap, plan.capacities if plan else {})

@@ -2,36 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import ClassVar, Final, TypeAlias
 
 from cdp_contracts.conditions_v1 import (
+    Absence,
     Aggregate,
     And,
+    Bucket,
     CompareOp,
     Condition,
     Count,
+    First,
+    InSegment,
     InSession,
+    Last,
     Not,
     Or,
     Ratio,
     Session,
-    SessionCount,
     Trait,
 )
-from pydantic import JsonValue
 
 from cdp_segments.domain.asking import Ask, Measured
+from cdp_segments.domain.belonging import BucketLeaf, SegmentLeaf, Truth, bucket_leaf, segment_leaf
 from cdp_segments.domain.comparing import check_operand, compare_numbers
-from cdp_segments.domain.marks import EMPTY, between, inside
-from cdp_segments.domain.quantities import Function, Quantity, amount, quantity_of, rounded
+from cdp_segments.domain.occurrences import AbsenceLeaf, OccurrenceLeaf, absence_leaf, occurrence_leaf
+from cdp_segments.domain.quantities import Quantity, quantity_of, rounded
 from cdp_segments.domain.selectors import Selector, content_key
-from cdp_segments.domain.visits import Span, Visits
-from cdp_segments.domain.windows import Ever, milliseconds, reach_of
-from cdp_segments.domain.wording import aggregated, counted, words
+from cdp_segments.domain.sessions import SessionLeaf, aggregate_test, count_test, session_leaf
+from cdp_segments.domain.windows import reach_of
+from cdp_segments.domain.wording import LeafCondition, words
 
-RISING: Final = frozenset({">", ">="})
+NO_OTHERS: Final[Mapping[str, Truth]] = MappingProxyType({})
 
 
 def boundaries(op: CompareOp, n: int) -> tuple[int, ...]:
@@ -137,66 +142,29 @@ class RatioLeaf:
         return self.numerator.capped(person, now) or self.denominator.capped(person, now)
 
 
-@dataclass(frozen=True, slots=True)
-class SessionTest:
-    """A count or an aggregate within a visit. Of a count the newest n + 1 events decide, else the newest 512."""
-
-    words: str
-    selector: Selector
-    function: Function
-    op: CompareOp
-    threshold: float
-    capacity: int
-
-    def measure(self, visits: Visits, span: Span) -> float | None:
-        """What the events of the visit that are kept amount to; a count up to n + 1."""
-        ring = visits.marks.get(self.selector.key, EMPTY)
-        if self.function == "count":
-            return min(between(ring, *span), self.capacity)
-        return amount(self.function, inside(ring, *span)[-self.capacity :])
-
-    def passes(self, visits: Visits, span: Span) -> bool:
-        """Whether that compares as it should."""
-        return compare_numbers(self.op, self.measure(visits, span), self.threshold)
-
-    def capped(self, visits: Visits, span: Span) -> bool:
-        """Whether the visit may have had events that count and are not kept."""
-        ring = visits.marks.get(self.selector.key, EMPTY)
-        return self.function != "count" and between(ring, *span) >= self.capacity
+RingLeaf: TypeAlias = QuantityLeaf | RatioLeaf | OccurrenceLeaf | AbsenceLeaf
+Leaf: TypeAlias = TraitLeaf | CountLeaf | RingLeaf | SessionLeaf | SegmentLeaf | BucketLeaf
 
 
-@dataclass(frozen=True, slots=True)
-class SessionLeaf:
-    """Some one visit passes all tests. `latches`: once true, no later event can take it away."""
+def leaf_of(condition: LeafCondition, truths: Mapping[str, Truth] = NO_OTHERS) -> Leaf:
+    """The leaf of a condition, given the truths of segments that it may refer to.
 
-    condition: Count | Aggregate | InSession
-    words: str
-    gap: int
-    tests: tuple[SessionTest, ...]
-    latches: bool
-    key: str
-    asks: ClassVar[tuple[Ask, ...]] = ()
-
-    def fulfilled(self, visits: Visits, span: Span) -> bool:
-        """Whether this visit, as it stands, passes all tests."""
-        return all(test.passes(visits, span) for test in self.tests)
-
-    def holds(self, person: Measured) -> bool:
-        """Whether any visit does, or one that is forgotten did."""
-        if self.key in person.ever:
-            return True
-        visits = person.visits.get(self.gap)
-        if visits is None or self.latches:
-            return False
-        return any(self.fulfilled(visits, span) for span in reversed(visits.spans))
+    ValueError naming the field and the rule if it makes no sense.
+    """
+    match condition:
+        case Absence():
+            return absence_leaf(condition)
+        case First() | Last():
+            return occurrence_leaf(condition)
+        case InSegment():
+            return segment_leaf(condition, truths)
+        case Bucket():
+            return bucket_leaf(condition)
+        case _:
+            return _measured_leaf(condition)
 
 
-Leaf: TypeAlias = TraitLeaf | CountLeaf | QuantityLeaf | RatioLeaf | SessionLeaf
-LeafCondition: TypeAlias = Trait | Count | Aggregate | Ratio | InSession
-
-
-def leaf_of(condition: LeafCondition) -> Leaf:
-    """The leaf of a condition; ValueError naming the field and the rule if it makes no sense."""
+def _measured_leaf(condition: Trait | Count | Aggregate | Ratio | InSession) -> Leaf:
     match condition:
         case Trait(trait=path, op=op, value=value):
             check_operand(op, value, f"trait {path}")
@@ -208,12 +176,12 @@ def leaf_of(condition: LeafCondition) -> Leaf:
         case Ratio():
             return _ratio_leaf(condition)
         case InSession(session=session, all=counts):
-            return _session_leaf(condition, session, [_count_test(count) for count in counts])
+            return session_leaf(condition, session, [count_test(count) for count in counts])
 
 
 def _count_leaf(condition: Count) -> CountLeaf | QuantityLeaf | SessionLeaf:
     if isinstance(condition.window, Session):
-        return _session_leaf(condition, condition.window, [_count_test(condition)])
+        return session_leaf(condition, condition.window, [count_test(condition)])
     selector, reach = Selector.of(condition), reach_of(condition.window)
     if reach.delayed:
         return _quantity_leaf(condition, Quantity.of("count", selector, reach), condition.n)
@@ -224,7 +192,7 @@ def _count_leaf(condition: Count) -> CountLeaf | QuantityLeaf | SessionLeaf:
 
 def _aggregate_leaf(condition: Aggregate) -> QuantityLeaf | SessionLeaf:
     if isinstance(condition.window, Session):
-        return _session_leaf(condition, condition.window, [_aggregate_test(condition)])
+        return session_leaf(condition, condition.window, [aggregate_test(condition)])
     quantity = Quantity.of(condition.function, Selector.valued(condition), reach_of(condition.window))
     return _quantity_leaf(condition, quantity, condition.value)
 
@@ -240,28 +208,6 @@ def _ratio_leaf(condition: Ratio) -> RatioLeaf:
 def _quantity_leaf(condition: Count | Aggregate, quantity: Quantity, threshold: float) -> QuantityLeaf:
     key = content_key("quantity", repr(quantity), condition.op, threshold)
     return QuantityLeaf(condition, words(condition), quantity, condition.op, threshold, key)
-
-
-def _session_leaf(
-    condition: Count | Aggregate | InSession, session: Session, tests: Sequence[SessionTest]
-) -> SessionLeaf:
-    gap = milliseconds(session.gap_seconds)
-    content: list[JsonValue] = [
-        [test.selector.key, *([] if test.function == "count" else [test.function]), test.op, test.threshold]
-        for test in tests
-    ]
-    latches = all(test.op in RISING and test.function == "count" for test in tests)
-    return SessionLeaf(condition, words(condition), gap, (*tests,), latches, content_key("session", gap, content))
-
-
-def _count_test(count: Count | SessionCount) -> SessionTest:
-    return SessionTest(counted(count), Selector.of(count), "count", count.op, count.n, count.n + 1)
-
-
-def _aggregate_test(aggregate: Aggregate) -> SessionTest:
-    ask = Quantity.of(aggregate.function, Selector.valued(aggregate), Ever()).ask
-    what, threshold = aggregated(aggregate), aggregate.value
-    return SessionTest(what, ask.selector, aggregate.function, aggregate.op, threshold, ask.capacity)
 
 
 def walk(condition: Condition) -> Iterator[LeafCondition]:

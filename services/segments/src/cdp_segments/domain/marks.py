@@ -33,6 +33,14 @@ def insert(ring: Ring, mark: Mark, capacity: int) -> bool:
     return True
 
 
+def keep_older(ring: Ring, mark: Mark) -> bool:
+    """Let the ring hold the older of its one mark and this; False if that is what it holds."""
+    if ring and ring[0] <= mark:
+        return False
+    ring[:] = [mark]
+    return True
+
+
 def union(ring: Ring, other: Ring, capacity: int) -> Ring:
     """The newest marks of both."""
     return sorted({*ring, *other})[-capacity:]

@@ -7,15 +7,21 @@ from typing import Final, NamedTuple
 from cdp_contracts.segments_v1 import Reason
 from pydantic import JsonValue
 
-from cdp_segments.domain.catalog import Segment
+from cdp_segments.domain.asking import Ask
+from cdp_segments.domain.belonging import BucketLeaf, SegmentLeaf
 from cdp_segments.domain.comparing import COMPARISONS, compare_numbers
-from cdp_segments.domain.leaves import CountLeaf, Leaf, QuantityLeaf, RatioLeaf, SessionLeaf, TraitLeaf
+from cdp_segments.domain.leaves import CountLeaf, Leaf, QuantityLeaf, RatioLeaf, RingLeaf, TraitLeaf
+from cdp_segments.domain.occurrences import AbsenceLeaf, OccurrenceLeaf
 from cdp_segments.domain.person import Person
 from cdp_segments.domain.quantities import MARKS_KEPT
+from cdp_segments.domain.segments import Segment
+from cdp_segments.domain.sessions import SessionLeaf
 from cdp_segments.domain.visits import Span
 from cdp_segments.domain.wording import amount
 
 CAPPED: Final = f"only the newest {MARKS_KEPT} events are kept, and there may be older ones in the window"
+
+TOO_YOUNG: Final = "the first event of any kind is not as long ago"
 
 
 class Measure(NamedTuple):
@@ -36,16 +42,37 @@ def measure(leaf: Leaf, person: Person, now: int) -> Measure:
     """Hold one leaf against the person. Counts are exact up to n + 1, which then means "or more"."""
     match leaf:
         case TraitLeaf(condition=trait, path=path):
-            satisfied = COMPARISONS[trait.op](person.trait(path), trait.value)
-            return Measure(satisfied, None, trait.value)
+            return Measure(COMPARISONS[trait.op](person.trait(path), trait.value), None, trait.value)
         case CountLeaf(condition=count):
             found = leaf.measure(person, now)
             return Measure(compare_numbers(count.op, found, count.n), found, count.n)
-        case QuantityLeaf() | RatioLeaf():
-            note = CAPPED if leaf.capped(person, now) else None
-            return Measure(leaf.holds(person, now), leaf.measure(person, now), leaf.threshold, note)
         case SessionLeaf():
             return _measure_visits(leaf, person)
+        case _:
+            return Measure(leaf.holds(person, now), *_measured(leaf, person, now))
+
+
+def _measured(
+    leaf: RingLeaf | SegmentLeaf | BucketLeaf, person: Person, now: int
+) -> tuple[JsonValue, JsonValue, str | None]:
+    """The value, the threshold and a note."""
+    match leaf:
+        case QuantityLeaf() | RatioLeaf():
+            return leaf.measure(person, now), leaf.threshold, CAPPED if leaf.capped(person, now) else None
+        case AbsenceLeaf():
+            return ago(leaf.ask, person, now), None, None if leaf.known_for_long(person, now) else TOO_YOUNG
+        case OccurrenceLeaf():
+            return ago(leaf.ask, person, now), None, None
+        case BucketLeaf(condition=bucket):
+            return leaf.measure(person), [bucket.low, bucket.high], None
+        case SegmentLeaf():
+            return None, None, None
+
+
+def ago(ask: Ask, person: Person, now: int) -> float | None:
+    """How many seconds ago it happened; None if it never did."""
+    ring = ask.ring(person)
+    return (now - ring[-1][0]) / 1000 if ring else None
 
 
 def telling_visit(leaf: SessionLeaf, person: Person) -> Span | None:

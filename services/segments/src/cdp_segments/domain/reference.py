@@ -6,23 +6,28 @@ The engine is held against this, event by event, by a property test. It is slow 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from fractions import Fraction
 from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 from cdp_contracts.conditions_v1 import (
+    Absence,
     Aggregate,
     AggregateOf,
     And,
     Between,
+    Bucket,
     Calendar,
     CalendarUnit,
     Condition,
     Count,
     CountOf,
+    First,
+    InSegment,
     InSession,
+    Last,
     Not,
     Or,
     Ratio,
@@ -36,13 +41,14 @@ from cdp_contracts.events_v1 import Event
 from pydantic import JsonValue
 
 from cdp_segments.domain import quantities
+from cdp_segments.domain.belonging import number_of
 from cdp_segments.domain.comparing import COMPARISONS, lookup, number
-from cdp_segments.domain.leaves import LeafCondition
 from cdp_segments.domain.selectors import LARGEST, is_behaviour, names_of
 from cdp_segments.domain.telling import moment_of
 from cdp_segments.domain.windows import milliseconds
+from cdp_segments.domain.wording import LeafCondition
 
-Part: TypeAlias = Count | CountOf | Aggregate | AggregateOf
+Part: TypeAlias = Count | CountOf | SessionCount | Aggregate | AggregateOf | Absence | First | Last
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +67,8 @@ class History:
 
     happenings: Sequence[Happening] = ()
     traits: Mapping[str, JsonValue] | None = None
+    profile_id: str = ""
+    segments: Mapping[str, Condition] = field(default_factory=dict)  # by name, for those that refer to them
 
 
 def holds(condition: Condition, history: History, now: int) -> bool:
@@ -72,16 +80,43 @@ def holds(condition: Condition, history: History, now: int) -> bool:
             return any(holds(part, history, now) for part in parts)
         case Not(of=part):
             return not holds(part, history, now)
+        case InSegment(segment=name):
+            return name in history.segments and holds(history.segments[name], history, now)
         case _:
             return _leaf_holds(condition, history, now)
 
 
+def _occurrence_holds(condition: Absence | First | Last, history: History, now: int) -> bool:
+    happened = _counted(history.happenings, condition)
+    match condition:
+        case Absence(window=Sliding(seconds=seconds), require_age=age):
+            start = now - milliseconds(seconds)
+            long_known = any(h.at <= start for h in history.happenings)
+            return (long_known or not age) and not any(h.at > start for h in happened)
+        case First():
+            return bool(_held(condition.window, happened[:1], now))
+        case Last():
+            return bool(_held(condition.window, happened[-1:], now))
+
+
 def _leaf_holds(condition: LeafCondition, history: History, now: int) -> bool:
     match condition:
+        case Absence() | First() | Last():
+            return _occurrence_holds(condition, history, now)
+        case Count() | Aggregate() | Ratio():
+            return _quantity_holds(condition, history, now)
+        case Bucket(seed=seed, low=low, high=high):
+            return low <= number_of(seed, history.profile_id) < high
         case Trait(trait=path, op=op, value=value):
             return COMPARISONS[op](lookup(history.traits or {}, tuple(path.split("."))), value)
         case InSession(session=session, all=counts):
             return any(all(_fulfils(visit, count) for count in counts) for visit in visits(history, session))
+        case InSegment():
+            return holds(condition, history, now)
+
+
+def _quantity_holds(condition: Count | Aggregate | Ratio, history: History, now: int) -> bool:
+    match condition:
         case Count(window=Session() as session) | Aggregate(window=Session() as session):
             return any(_fulfils(visit, condition) for visit in visits(history, session))
         case Count(window=window) | Aggregate(window=window):
@@ -101,6 +136,10 @@ def _within(part: Part, window: Window, history: History, now: int) -> list[Happ
     newest = _counted(history.happenings, part)
     late = isinstance(window, Between) or (isinstance(window, Calendar) and window.full)
     kept = newest if isinstance(part, Count) and not late else newest[-quantities.MARKS_KEPT :]
+    return _held(window, kept, now)
+
+
+def _held(window: Window, kept: list[Happening], now: int) -> list[Happening]:
     match window:
         case Sliding(seconds=seconds):
             return [h for h in kept if h.at > now - milliseconds(seconds)]
@@ -150,13 +189,13 @@ def _fulfils(happenings: Iterable[Happening], condition: Count | SessionCount | 
     return COMPARISONS[condition.op](len(counted), condition.n)
 
 
-def _counted(happenings: Iterable[Happening], part: Part | SessionCount) -> list[Happening]:
+def _counted(happenings: Iterable[Happening], part: Part) -> list[Happening]:
     """Each of the events once, in order."""
     counted = {h.id: h for h in happenings if _counts(h.event, part)}
     return sorted(counted.values(), key=lambda h: (h.at, h.tie))
 
 
-def _counts(event: Event, part: Part | SessionCount) -> bool:
+def _counts(event: Event, part: Part) -> bool:
     return (
         part.event in names_of(event)
         and all(
@@ -175,7 +214,7 @@ def _value(event: Event, part: Aggregate | AggregateOf) -> JsonValue:
 
 
 def _amount(happenings: Sequence[Happening], part: Part) -> float | None:
-    if isinstance(part, Count | CountOf):
+    if not isinstance(part, Aggregate | AggregateOf):
         return len(happenings)
     found = [_value(h.event, part) for h in happenings]
     if part.function == "distinct":

@@ -9,10 +9,13 @@ from hashlib import blake2b
 from typing import Final, TypeAlias
 
 from cdp_contracts.conditions_v1 import (
+    Absence,
     Aggregate,
     AggregateOf,
     Count,
     CountOf,
+    First,
+    Last,
     PropertyFilter,
     SessionCount,
 )
@@ -22,7 +25,7 @@ from pydantic import JsonValue
 from cdp_segments.domain.comparing import COMPARISONS, check_operand, lookup, number
 from cdp_segments.domain.marks import Mark
 
-Counting: TypeAlias = Count | CountOf | SessionCount
+Counting: TypeAlias = Count | CountOf | SessionCount | Absence | First | Last
 Valuing: TypeAlias = Aggregate | AggregateOf
 
 ANY_EVENT: Final = "*"
@@ -74,12 +77,19 @@ class Selector:
     filters: tuple[Filter, ...]
     value: tuple[str, ...] | None = None
     distinct: bool = False
+    oldest: bool = False
 
     @classmethod
     def of(cls, count: Counting) -> Selector:
         """The selector of a count; ValueError naming the property and the rule if a filter makes no sense."""
         filters, content = _filters(count)
         return cls(content_key("count", count.event, content), count.event, filters)
+
+    @classmethod
+    def first(cls, condition: Counting) -> Selector:
+        """The selector of the first of these events ever: only the oldest mark is kept."""
+        filters, content = _filters(condition)
+        return cls(content_key("first", condition.event, content), condition.event, filters, oldest=True)
 
     @classmethod
     def valued(cls, aggregate: Valuing) -> Selector:
@@ -100,6 +110,11 @@ class Selector:
         found = lookup(properties, self.value)
         value = told_apart(found) if self.distinct else as_number(found)
         return None if value is None else (mark[0], mark[1], value)
+
+
+ANYTHING: Final = ""
+FIRST_OF_ALL: Final = Selector(content_key("first", ANYTHING, []), ANYTHING, (), oldest=True)
+"""The first event of any kind: how long somebody is known."""
 
 
 def _filters(condition: Counting | Valuing) -> tuple[tuple[Filter, ...], list[JsonValue]]:

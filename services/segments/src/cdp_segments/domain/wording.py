@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
-from typing import Final
+from typing import Final, TypeAlias
 
 from cdp_contracts.conditions_v1 import (
+    Absence,
     Aggregate,
     AggregateOf,
     And,
     Between,
+    Bucket,
     Calendar,
     Condition,
     Count,
     CountOf,
+    First,
+    InSegment,
     InSession,
+    Last,
     Lifetime,
     Not,
     Or,
@@ -27,6 +32,9 @@ from cdp_contracts.conditions_v1 import (
     Window,
 )
 
+LeafCondition: TypeAlias = (
+    Trait | Count | Aggregate | Ratio | Absence | First | Last | InSession | InSegment | Bucket
+)
 UNITS: Final = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 USUAL_GAP: Final = Session().gap_seconds
 
@@ -40,6 +48,21 @@ def words(condition: Condition) -> str:
             return f"({' or '.join(words(part) for part in parts)})"
         case Not(of=part):
             return f"not {words(part)}"
+        case _:
+            return _leaf(condition)
+
+
+def _leaf(condition: LeafCondition) -> str:
+    match condition:
+        case Absence(window=window, require_age=age):
+            known = ", known for as long" if age else ""
+            return f"no {_events(condition)} {_window(window)}{known}"
+        case First() | Last():
+            return f"{condition.kind} {_events(condition)} {_window(condition.window)}"
+        case InSegment(segment=segment):
+            return f"in segment {segment}"
+        case Bucket(seed=seed, low=low, high=high):
+            return f"bucket {seed} from {amount(low)} to {amount(high)}"
         case _:
             return _measured(condition)
 
@@ -82,7 +105,7 @@ def _quantity(part: CountOf | AggregateOf) -> str:
     return f"{what} {_window(part.window)}"
 
 
-def _events(condition: Count | CountOf | SessionCount | Aggregate | AggregateOf) -> str:
+def _events(condition: Count | CountOf | SessionCount | Aggregate | AggregateOf | Absence | First | Last) -> str:
     filters = " and ".join(comparison(rule.property, rule) for rule in condition.where)
     return f"{condition.event} where {filters}" if filters else condition.event
 
