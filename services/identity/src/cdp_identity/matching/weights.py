@@ -1,9 +1,9 @@
 """The shipped weights: no training, no labels, no run of expectation maximization.
 
 A level's probabilities are m (of two records of one person), u (of strangers) and f (of two people of one family).
-They were set by hand and judged on FEBRL 1, FEBRL 2 and RLdata500, and people made up from these, only. Where a
-level has a term (a surname, a
-street), u comes from how often it is met; `Prior` says what is believed before anything was counted.
+They were set by hand and judged on FEBRL 1, FEBRL 2 and RLdata500, and on people made up from these. Where a level
+has a term (a surname, a street), u comes from how often it is met; `Prior` says what is believed before anything
+was counted.
 """
 
 from __future__ import annotations
