@@ -206,13 +206,15 @@ def secrets(role: DeployedRole) -> list[Manifest]:
     if tokens := (TOKENS | OPTIONAL_TOKENS).get(role.name):
         files[tokens] = f"{role.name}-tokens"
     optional = {SECRET_FILES["kafka"], ADMIN_FILE, FORMER_PEPPERS, *OPTIONAL_TOKENS.values()}
+    # Of destinations every key is a file of its own: there are as many as there are destinations.
+    whole = [{"secret": {"name": f"{role.name}-destinations", "optional": True}}] if role.posts else []
     return [
         {
             "secret": {"name": secret, "items": [{"key": file, "path": file}]}
             | ({"optional": True} if file in optional else {})
         }
         for file, secret in files.items()
-    ]
+    ] + whole
 
 
 def grace_seconds() -> int:

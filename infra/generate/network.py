@@ -9,6 +9,15 @@ from infra.generate.roles import DeployedRole
 PORTS: Final = {"kafka": (9092, 9093), "mongo": (27017,), "redis": (6379,)}
 TELEMETRY: Final = "telemetry"
 OTLP_PORT: Final = 4318
+PRIVATE_V4: Final = (
+    "10.0.0.0/8",
+    "100.64.0.0/10",
+    "127.0.0.0/8",
+    "169.254.0.0/16",
+    "172.16.0.0/12",
+    "192.168.0.0/16",
+)
+PRIVATE_V6: Final = ("fc00::/7", "fe80::/10")
 
 
 def policy(role: DeployedRole, pods: dict[str, str], port: int) -> dict[str, Any]:
@@ -18,6 +27,8 @@ def policy(role: DeployedRole, pods: dict[str, str], port: int) -> dict[str, Any
         inward.append(rule("from", {f"tessera.io/calls-{role.name}": "true"}, port))
     outward = [names(), rule("to", providing(TELEMETRY), OTLP_PORT)]
     outward += [rule("to", providing(server), *PORTS[server]) for server in role.servers]
+    if role.posts:
+        outward.append(internet())
     return {
         "podSelector": {"matchLabels": pods},
         "policyTypes": ["Ingress", "Egress"],
@@ -36,6 +47,15 @@ def rule(direction: str, namespaces: dict[str, str], *ports: int) -> dict[str, A
     return {
         direction: [{"namespaceSelector": {"matchLabels": namespaces}}],
         "ports": [{"protocol": "TCP", "port": port} for port in ports],
+    }
+
+
+def internet() -> dict[str, Any]:
+    """HTTPS to everywhere but private addresses; a destination inside needs a rule of your own."""
+    blocks = (("0.0.0.0/0", PRIVATE_V4), ("::/0", PRIVATE_V6))
+    return {
+        "to": [{"ipBlock": {"cidr": cidr, "except": list(private)}} for cidr, private in blocks],
+        "ports": [{"protocol": "TCP", "port": 443}],
     }
 
 

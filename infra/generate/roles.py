@@ -19,11 +19,12 @@ Server = Literal["kafka", "mongo", "redis"]
 
 @dataclass(frozen=True, slots=True)
 class DeployedRole:
-    """A role, the servers it talks to, and whether others than Prometheus may call it."""
+    """A role, the servers it talks to, whether others may call it, and whether it calls others."""
 
     name: str
     servers: tuple[Server, ...]
     serves: bool = False
+    posts: bool = False
 
     @property
     def service(self) -> str:
@@ -47,6 +48,7 @@ ROLES: Final = (
     DeployedRole("profiles-http", ("mongo",), serves=True),
     DeployedRole("segments-evaluator", ("kafka", "mongo", "redis")),
     DeployedRole("segments-http", ("kafka", "mongo"), serves=True),
+    DeployedRole("segments-sender", ("kafka",), posts=True),
 )
 SERVICES: Final = tuple(dict.fromkeys(role.service for role in ROLES))
 

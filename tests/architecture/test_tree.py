@@ -15,7 +15,7 @@ PUBLIC_HOSTS = {"pypi.org", "files.pythonhosted.org"}
 HOST = re.compile(r"https?://([^/\s\"']+)")
 PRIVATE = re.compile(
     r"(?<![\w.~$}{/-])(?<!target=)/(?:work|root|home/[a-z]+|Users/[A-Za-z]+)/"  # where somebody's checkout lies
-    r"|(?<![\d.])(?:10\.\d+|192\.168|172\.(?:1[6-9]|2\d|3[01]))\.\d{1,3}\.\d{1,3}(?![\d.])"  # somebody's network
+    r"|(?<![\d.])(?:10\.\d+|192\.168|172\.(?:1[6-9]|2\d|3[01]))\.\d{1,3}\.\d{1,3}(?![\d.]|/\d)"  # a network
     r"|\b[\w.-]+\.(?:internal|intranet|corp|lan)\b(?!\()"
 )
 
@@ -63,7 +63,16 @@ def test_a_private_place_is_seen(line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["a/work/b", "framework/x", "$HOME/root/", "1.10.2.3.4", "version 10.4.1", "target=/root/.cache"]
+    "line",
+    [
+        "a/work/b",
+        "framework/x",
+        "$HOME/root/",
+        "1.10.2.3.4",
+        "version 10.4.1",
+        "target=/root/.cache",
+        "10.0.0.0/8",
+    ],
 )
 def test_a_public_word_is_not_taken_for_one(line: str) -> None:
     assert not PRIVATE.search(line)

@@ -12,7 +12,7 @@ from typing import Any
 import kubernetes_validate
 import pytest
 import yaml
-from cdp_contracts.topics import OUTSIDERS, TOPICS
+from cdp_contracts.topics import DELIVERIES_REQUESTED, OUTSIDERS, TOPICS
 from cdp_devstack import platform
 from cdp_devstack.cache import kustomize
 from cdp_runtime.settings import AdminSettings, KafkaSettings
@@ -86,7 +86,7 @@ def test_what_a_role_is_told_are_settings_that_it_has_and_all_that_it_must_be_to
         name for cls in (settings, KafkaSettings, AdminSettings) for name, _ in settings_tables.variables(cls)
     }
     files = {item["path"].upper() for source in volume(role, "secrets")["projected"]["sources"]
-             for item in source["secret"]["items"]}  # fmt: skip
+             for item in source["secret"].get("items", ())}  # fmt: skip
     shared = set(yaml.safe_load((ROOT / "infra/k8s/shared/overlays/prod/settings.yaml").read_text())["data"])
     given = files | {one["name"] for one in container(role)["env"]}
     assert given <= known
@@ -132,8 +132,8 @@ def test_stages_scale_by_lag_up_to_their_partitions(role: DeployedRole) -> None:
     read = {
         topic.name: topic.partitions
         for topic in TOPICS
-        if role.name in topic.consumers and not is_table(topic.name)
-    }
+        if role.name in topic.consumers and not is_table(topic.name) and topic is not DELIVERIES_REQUESTED
+    }  # the groups of destinations come and go, and lag while their endpoints are down
     assert {reading.topic for reading in readings(role)} == read.keys()
     if not read:
         assert [trigger["type"] for trigger in spec["triggers"]] == ["cpu"]

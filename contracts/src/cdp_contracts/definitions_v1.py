@@ -161,3 +161,30 @@ class SegmentDefined(Definition):
     owner: str = ""
     when: Condition
     state: Literal["live", "archived"] = "live"
+
+
+WebhookUrl: TypeAlias = Annotated[
+    str,
+    Field(pattern=r"^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[!-~]*)?$", max_length=1000),
+]
+
+
+class DestinationDefined(Definition):
+    """An endpoint of another team, to which flips of segments are posted as signed webhooks."""
+
+    url: WebhookUrl = Field(description="https, without credentials; redirects are not followed")
+    secret: str = Field(
+        pattern=r"^[a-z0-9][a-z0-9-]{0,99}$",
+        description="which secret signs: the name of the file `destination-<secret>` where the sender runs",
+    )
+    segments: tuple[Annotated[str, Field(min_length=1)], ...] = Field(min_length=1, description="by their names")
+    flips: tuple[Literal["entered", "left"], ...] = Field(default=("entered", "left"), min_length=1)
+    owner: str = Field(min_length=1, description="the team that runs the endpoint")
+    requests_per_second: float = Field(default=10, gt=0, le=1000, description="tries, the first included")
+    concurrency: int = Field(default=4, ge=1, le=32, description="requests at once; of one person always one")
+    timeout_seconds: float = Field(default=10, gt=0, le=30, description="of one try, from name lookup to status")
+    tries: int = Field(default=20, ge=1, le=100, description="of one flip; then it is dead-lettered")
+    give_up_seconds: int = Field(
+        default=86_400, ge=1, le=259_200, description="a flip that waits for longer is dead-lettered"
+    )
+    state: Literal["live", "archived"] = Field(default="live", description="archived: what still waits is dropped")

@@ -6,12 +6,14 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Generic, Literal, TypeVar, cast
 
 from cdp_contracts.definitions_v1 import (
+    DestinationDefined,
     IdentityRulesDefined,
     PolicyDefined,
     SegmentDefined,
     SourceDefined,
     TrackingPlanDefined,
 )
+from cdp_contracts.deliveries_v1 import DeliveryRequested
 from cdp_contracts.envelope import Contract
 from cdp_contracts.events_v1 import (
     EventPermitted,
@@ -163,8 +165,13 @@ PROFILES_UPDATED: Final = Topic(
 MEMBERSHIP_CHANGED: Final = Topic(
     name="cdp.segments.membership-changed.v1", model=MembershipChanged, key="profile_id", owner="segments",
     description="Who entered or left which segment, and the whole membership map of the person.",
-    producers=("segments-evaluator",), consumers=("collector-receipts", "subscribers"), retention_hours=None,
-    compacted=True, min_compaction_lag_hours=14 * DAY,
+    producers=("segments-evaluator",), consumers=("segments-sender", "collector-receipts", "subscribers"),
+    retention_hours=None, compacted=True, min_compaction_lag_hours=14 * DAY,
+)  # fmt: skip
+DELIVERIES_REQUESTED: Final = Topic(
+    name="cdp.deliveries.requested.v1", model=DeliveryRequested, key="destination_id", owner="segments",
+    description="Flips on their way to the destinations of other teams, each to one.",
+    producers=("segments-sender",), consumers=("segments-sender",), retention_hours=7 * DAY,
 )  # fmt: skip
 SOURCES_DEFINED: Final = Topic(
     name="cdp.sources.defined.v1", model=SourceDefined, key="id", owner="collector", partitions=1,
@@ -191,12 +198,18 @@ SEGMENTS_DEFINED: Final = Topic(
     description="The segments and their conditions.", producers=("operators",),
     consumers=("segments-evaluator", "segments-http"), retention_hours=None, compacted=True,
 )  # fmt: skip
+DESTINATIONS_DEFINED: Final = Topic(
+    name="cdp.destinations.defined.v1", model=DestinationDefined, key="id", owner="segments", partitions=1,
+    description="Where flips of segments are posted to.", producers=("operators",),
+    consumers=("segments-sender",), retention_hours=None, compacted=True,
+)  # fmt: skip
 
 TOPICS: Final[tuple[Topic[Contract], ...]] = (
     EVENTS_RECEIVED, EVENTS_REJECTED, EVENTS_VALIDATED, EVENTS_WITHHELD, EVENTS_PERMITTED, EVENTS_RESOLVED,
     IDENTITIES_MERGED, IDENTITIES_UNMERGED, UNMERGES_REQUESTED, IDENTITIES_MERGE_REFUSED, MATCHES_PROPOSED,
-    MATCHES_DECIDED, PROFILES_UPDATED, MEMBERSHIP_CHANGED,
+    MATCHES_DECIDED, PROFILES_UPDATED, MEMBERSHIP_CHANGED, DELIVERIES_REQUESTED,
     SOURCES_DEFINED, TRACKING_PLANS_DEFINED, POLICIES_DEFINED, IDENTITY_RULES_DEFINED, SEGMENTS_DEFINED,
+    DESTINATIONS_DEFINED,
 )  # fmt: skip
 
 

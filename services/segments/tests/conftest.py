@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -30,6 +30,9 @@ from cdp_testkit import Crash, LocalBus
 from pydantic import TypeAdapter
 
 sys.path.insert(0, str(Path(__file__).parent))
+
+from sender_world import Sending
+from webhook_receiver import Receiver, receiving
 
 NAMES = UUID("6f0c6c1e-58a2-4c43-9a39-1f0f5ad0a002")
 NOON = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
@@ -218,3 +221,25 @@ async def shop(make: Make, people: PersonStore | None = None, timers: Timers | N
         make.segment("pro", kind="trait", trait="plan", op="==", value="pro"),
     )
     return evaluator
+
+
+@pytest.fixture
+async def sending(tmp_path: Path) -> AsyncIterator[Sending]:
+    """A sender without any destination."""
+    made = Sending(tmp_path)
+    yield made
+    await made.close()
+
+
+@pytest.fixture(name="shop")
+async def endpoint() -> AsyncIterator[Receiver]:
+    """An endpoint that listens."""
+    async with receiving() as receiver:
+        yield receiver
+
+
+@pytest.fixture(name="mail")
+async def other_endpoint() -> AsyncIterator[Receiver]:
+    """Another."""
+    async with receiving() as receiver:
+        yield receiver

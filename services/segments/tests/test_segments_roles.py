@@ -17,7 +17,7 @@ from cdp_segments.api.routes import build_api
 from cdp_segments.catalogs import Catalogs
 from cdp_segments.domain.catalog import Catalog
 from cdp_segments.domain.segments import compile_segment
-from cdp_segments.settings import Settings
+from cdp_segments.settings import SenderSettings, Settings
 from cdp_segments.store import MongoPersonStore
 from pydantic import SecretStr, ValidationError
 
@@ -37,6 +37,14 @@ async def test_the_evaluator_boots_without_a_server():
     assert role.state.name == "segments-evaluator"
     assert [stage.runner.stage.name for stage in role.state.stages] == ["evaluate"]
     assert not role.state.ready
+
+
+async def test_the_sender_boots_without_a_server(tmp_path):
+    role = app.build_sender(SenderSettings(secrets_folder=tmp_path))
+    assert [stage.runner.group for stage in role.state.stages] == ["segments-sender.route"]
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(role), base_url="http://x") as client:
+        assert (await client.get("/livez")).status_code == 200
+        assert (await client.get("/readyz")).status_code == 503
 
 
 async def test_the_reader_boots_without_a_server():

@@ -11,7 +11,7 @@ from typing import Final
 from cdp_contracts.generate import asyncapi, kafka, pages
 from cdp_contracts.generate.gate import Exceptions, findings
 from cdp_contracts.generate.released import UnknownRevisionError, released
-from cdp_contracts.generate.schemas import FOLDER, schema_of, schema_path, schema_text
+from cdp_contracts.generate.schemas import BODIES, FOLDER, schema_of, schema_of_model, schema_path, schema_text
 from cdp_contracts.topics import TOPICS
 
 OK: Final = 0
@@ -57,6 +57,7 @@ def artifacts() -> dict[str, str]:
     """Every generated file by its path in the repository."""
     return {
         **{schema_path(topic.name): schema_text(schema_of(topic)) for topic in TOPICS},
+        **{path: schema_text(schema_of_model(model)) for path, model in BODIES.items()},
         kafka.PATH: kafka.topics_text(),
         kafka.ACLS_PATH: kafka.acls_text(),
         asyncapi.PATH: asyncapi.asyncapi_text(),

@@ -9,10 +9,13 @@ from pydantic import JsonValue
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
+from cdp_contracts.deliveries_v1 import SegmentFlipped
 from cdp_contracts.envelope import Contract, JsonObject
 from cdp_contracts.topics import Topic
 
 FOLDER: Final = "contracts/schemas"
+BODIES: Final[dict[str, type[Contract]]] = {"contracts/webhooks/segment-flipped.v1.json": SegmentFlipped}
+"""What is posted to others. The message that asks for it holds it to the gate."""
 
 
 class PlainJsonSchema(GenerateJsonSchema):
@@ -32,7 +35,12 @@ class PlainJsonSchema(GenerateJsonSchema):
 
 def schema_of(topic: Topic[Contract]) -> JsonObject:
     """The JSON Schema (2020-12) of a topic's messages: what readers take, unknown fields aside."""
-    schema: JsonObject = topic.model.model_json_schema(schema_generator=PlainJsonSchema)
+    return schema_of_model(topic.model)
+
+
+def schema_of_model(model: type[Contract]) -> JsonObject:
+    """The same of any model."""
+    schema: JsonObject = model.model_json_schema(schema_generator=PlainJsonSchema)
     return {"$schema": PlainJsonSchema.schema_dialect, **schema}
 
 

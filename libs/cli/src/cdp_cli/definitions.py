@@ -11,6 +11,7 @@ from typing import Final
 import yaml
 from cdp_contracts.definitions_v1 import Definition
 from cdp_contracts.topics import (
+    DESTINATIONS_DEFINED,
     IDENTITY_RULES_DEFINED,
     POLICIES_DEFINED,
     SEGMENTS_DEFINED,
@@ -28,6 +29,7 @@ KINDS: Final[dict[str, Topic[Definition]]] = {
     "policies": POLICIES_DEFINED,
     "identity-rules": IDENTITY_RULES_DEFINED,
     "segments": SEGMENTS_DEFINED,
+    "destinations": DESTINATIONS_DEFINED,
 }
 
 

@@ -46,6 +46,7 @@ ROLES: Final = (
     RoleSpec("profiles-http", "cdp_profiles.app:build_http"),
     RoleSpec("segments-evaluator", "cdp_segments.app:build_evaluator"),
     RoleSpec("segments-http", "cdp_segments.app:build_http"),
+    RoleSpec("segments-sender", "cdp_segments.app:build_sender"),
 )
 
 

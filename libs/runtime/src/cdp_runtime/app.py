@@ -26,6 +26,7 @@ from cdp_runtime.http_guard import HttpGuard
 from cdp_runtime.kafka_client import KafkaProducer, PatientBroker
 from cdp_runtime.kafka_stage import KafkaStage
 from cdp_runtime.kafka_tables import TableReader
+from cdp_runtime.lineup import Lineup, Wanted
 from cdp_runtime.probes import probes
 from cdp_runtime.problems import answer_failures, answer_problems
 from cdp_runtime.quiet import spare_log
@@ -104,6 +105,7 @@ def role(
     *,
     kafka: KafkaSettings | None = None,
     stages: Sequence[Stage[Any]] = (),
+    lineup: Wanted | None = None,
     tables: Sequence[AnyTable] = (),
     resources: Sequence[Resource] = (),
     producer: KafkaProducer | None = None,
@@ -118,7 +120,8 @@ def role(
     """Wire a role. Nothing connects before the application starts.
 
     `before` runs once the process starts and is tried again until it succeeds (indexes, for instance);
-    the role is not ready until then, and its stages wait. `provider` is for a role whose own routes trace.
+    the role is not ready until then, and its stages wait. `lineup` says which stages are to run beside `stages` as
+    of now; it is asked again and again. `provider` is for a role whose own routes trace.
     `body_bytes` bounds the body of a request; None for a role whose routes do that themselves.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
@@ -130,24 +133,18 @@ def role(
     state = RoleState(name, tables=tables)
     expose(state)
     broker: PatientBroker | None = None
+    changing: Lineup | None = None
     if stages:
         if kafka is None:
             raise ValueError(f"{name} has stages and needs Kafka settings")
         producer = producer or KafkaProducer(kafka)
-        broker = PatientBroker(kafka)
-        for stage in stages:
-            runner = StageRunner(
-                stage,
-                role=name,
-                producer=producer,
-                clock=clock,
-                patience=patience,
-                tracer=provider.get_tracer("cdp_runtime"),
-            )
-            adapter = KafkaStage(runner, kafka, clock, lambda: state.ready)
-            adapter.attach(broker)
-            state.stages.append(adapter)
+        adapt = partial(
+            adapted, state=state, kafka=kafka, producer=producer, clock=clock, patience=patience, provider=provider
+        )
+        broker = attached(state, [adapt(stage) for stage in stages], kafka)
+        changing = Lineup(lineup, adapt, kafka, state.stages, lambda: state.ready) if lineup else None
     held = [*resources, *([producer] if producer else [])]
+    readers = [TableReader(kafka, tables).run] if tables and kafka else []
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
@@ -155,15 +152,15 @@ def role(
         tasks = [
             asyncio.create_task(_prepare(state, before)),
             asyncio.create_task(watch(name, held, absences)),
+            *(asyncio.create_task(run()) for run in (*readers, *([changing.run] if changing else []))),
         ]
-        if tables and kafka:
-            tasks.append(asyncio.create_task(TableReader(kafka, tables).run()))
         try:
             yield
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await (changing.close() if changing else asyncio.sleep(0))
             for resource in held:
                 await resource.close()
             provider.shutdown()
@@ -179,6 +176,33 @@ def role(
 
     application.on_shutdown(drain)
     return application
+
+
+def attached(state: RoleState, adapters: Sequence[KafkaStage], kafka: KafkaSettings) -> PatientBroker:
+    """The broker of these stages, which are the role's from now on."""
+    broker = PatientBroker(kafka)
+    for adapter in adapters:
+        adapter.attach(broker)
+        state.stages.append(adapter)
+    return broker
+
+
+def adapted(
+    stage: Stage[Any],
+    *,
+    state: RoleState,
+    kafka: KafkaSettings,
+    producer: KafkaProducer,
+    clock: Clock,
+    patience: Patience | None,
+    provider: TracerProvider,
+) -> KafkaStage:
+    """A stage of the role on Kafka; it waits while the role is not ready."""
+    runner = StageRunner(
+        stage, role=state.name, producer=producer, clock=clock, patience=patience,
+        tracer=provider.get_tracer("cdp_runtime"),
+    )  # fmt: skip
+    return KafkaStage(runner, kafka, clock, lambda: state.ready)
 
 
 def expose(state: RoleState) -> None:

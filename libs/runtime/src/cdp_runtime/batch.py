@@ -104,6 +104,10 @@ class Batch(Generic[M]):
         """Where the message first came from: a dead letter that is replayed keeps its place and its time."""
         return origin_of(self._records[id(message)])
 
+    def written_at(self, message: M) -> datetime:
+        """When the record was written here: of a dead letter that is replayed, when it was put back."""
+        return self._records[id(message)].timestamp
+
     def headers(self, message: M) -> Headers:
         """The headers of the record that the message came in."""
         return self._records[id(message)].headers
@@ -116,9 +120,9 @@ class Batch(Generic[M]):
         if messages:
             self.outcomes[id(cause)] = self.outbox.emitted[-1].topic.outcome
 
-    def dead_letter(self, message: M, reason: str) -> None:
+    def dead_letter(self, message: M, reason: str, attempts: int = 1) -> None:
         """Set one message aside with its untouched bytes. The reason is a code, without personal data."""
-        self.dead_letters.append(DeadLetter(self._records[id(message)], reason))
+        self.dead_letters.append(DeadLetter(self._records[id(message)], reason, attempts))
         self.outcomes[id(message)] = DEAD_LETTERED
 
     def duplicate(self, message: M) -> None:

@@ -67,6 +67,7 @@ class KafkaStage:
         self._subscriber: LogicSubscriber[Any] | None = None
         self._progress = Progress(runner.group)
         self._in_flight: datetime | None = None
+        self._max_records = min(settings.max_records, runner.stage.max_records or settings.max_records)
         self.stopping = False
         metrics.LAG_SECONDS.labels(*runner.labels).set_function(self.lag_seconds)
         metrics.STALLED.labels(*runner.labels).set_function(self.stalled_seconds)
@@ -188,7 +189,7 @@ class KafkaStage:
                 await self._progress.rewind(consumer)
                 self._rewind = False
         try:
-            fetched = await consumer.getmany(timeout_ms=POLL_MS, max_records=self._settings.max_records)
+            fetched = await consumer.getmany(timeout_ms=POLL_MS, max_records=self._max_records)
         except ConsumerStoppedError:
             raise
         except KafkaError as error:

@@ -137,7 +137,8 @@ class StageRunner(Generic[M]):
         try:
             batch = await self._run(messages)
             self._halt_if_precious(batch.dead_letters)
-            self._note(dead=len(batch.dead_letters), alive=len(batch) - len(batch.dead_letters))
+            if not self.stage.others_fault:
+                self._note(dead=len(batch.dead_letters), alive=len(batch) - len(batch.dead_letters))
             await self._send(batch.outbox.emitted, batch.dead_letters, trace)
             self._outcomes.update(batch.outcomes.values())
         except Halted as halted:

@@ -24,7 +24,9 @@ class Stage(Generic[M]):
 
     A stage that reads several topics says by `decode` what a record of them is; bytes that are none make it raise
     ValueError. Order holds within a partition, never between topics. `rest_seconds` is for what nobody waits for:
-    so long at least between two batches, and fewer of them cost less.
+    so long at least between two batches, and fewer of them cost less. `max_records` bounds a batch whose messages
+    take long. `name` tells stages with one handler apart. With `others_fault` a message that the handler sets
+    aside says nothing against this deploy: however many they are, the stage does not halt.
     """
 
     def __init__(
@@ -38,8 +40,11 @@ class Stage(Generic[M]):
         tick_seconds: float = 0.25,
         decode: Callable[[Incoming], M] | None = None,
         rest_seconds: float = 0,
+        max_records: int | None = None,
+        name: str | None = None,
+        others_fault: bool = False,
     ) -> None:
-        self.name: str = getattr(handler, "__name__", type(handler).__name__)
+        self.name: str = name or str(getattr(handler, "__name__", type(handler).__name__))
         self.handler = handler
         self.reads: tuple[Topic[Any], ...] = (reads,) if isinstance(reads, Topic) else tuple(reads)
         self.decode: Callable[[Incoming], M] = decode or self._by_model
@@ -48,6 +53,8 @@ class Stage(Generic[M]):
         self.on_tick = on_tick
         self.tick_seconds = tick_seconds
         self.rest_seconds = rest_seconds
+        self.max_records = max_records
+        self.others_fault = others_fault
         self._topics = {topic.name: topic for topic in self.reads}
 
     def topic_of(self, record: Incoming) -> Topic[Any]:

@@ -199,10 +199,11 @@ class LocalBus:
 
     def _fetch(self, group: _Group) -> list[Incoming]:
         records: list[Incoming] = []
+        most = min(self.max_records, group.runner.stage.max_records or self.max_records)
         for topic in group.runner.stage.reads:
             for number, partition in enumerate(self._partitions(topic.name)):
                 start = group.offsets[topic.name, number]
-                records.extend(partition[start : start + self.max_records])
+                records.extend(partition[start : start + most])
         return records
 
 

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from cdp_runtime.app import Role, role
 from cdp_runtime.clock import SystemClock
 from cdp_runtime.rates import Rates
+from cdp_runtime.settings import tls_context
 
 from cdp_segments.api.routes import build_api
 from cdp_segments.catalogs import Catalogs
 from cdp_segments.handlers import stages
-from cdp_segments.settings import Settings
+from cdp_segments.sender.courier import Courier
+from cdp_segments.sender.crew import Crew
+from cdp_segments.sender.destinations import Destinations
+from cdp_segments.sender.handlers import stages as sender_stages
+from cdp_segments.sender.posting import Poster
+from cdp_segments.sender.signing import SecretFiles
+from cdp_segments.settings import SenderSettings, Settings
 from cdp_segments.store import MongoPersonStore
 from cdp_segments.timers import RedisTimers
 
@@ -43,4 +52,21 @@ def build_http(settings: Settings | None = None) -> Role:
         tables=[catalogs.table],
         resources=[people],
         api=api,
+    )
+
+
+def build_sender(settings: SenderSettings | None = None) -> Role:
+    """Posts flips to the destinations of other teams."""
+    settings = settings or SenderSettings()
+    destinations = Destinations(settings.private_hosts)
+    poster = Poster(tls_context(settings.destination_ca_file, None), settings.private_hosts)
+    secrets = SecretFiles(settings.secrets_folder)
+    courier = partial(Courier, destinations=destinations, poster=poster, secrets=secrets, clock=SystemClock())
+    return role(
+        "segments-sender",
+        kafka=settings.kafka,
+        stages=sender_stages(destinations),
+        lineup=Crew(destinations, courier).stages,
+        tables=[destinations.table],
+        resources=[poster],
     )

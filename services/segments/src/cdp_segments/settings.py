@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 from cdp_runtime.access import ReadToken, Tokens, parse_tokens
-from cdp_runtime.settings import CONFIG, HttpBounds, KafkaSettings, MongoSettings, RedisSettings
-from pydantic import BeforeValidator, Field
+from cdp_runtime.settings import CONFIG, SECRETS, HttpBounds, KafkaSettings, MongoSettings, RedisSettings
+from pydantic import BeforeValidator, Field, FilePath
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
 class Settings(BaseSettings):
-    """The settings of both roles."""
+    """The settings of the evaluator and of the readers' API."""
 
     model_config = SettingsConfigDict(**CONFIG, env_prefix="CDP_SEGMENTS_")
 
@@ -28,3 +29,22 @@ class Settings(BaseSettings):
     def tokens(self) -> Tokens[str]:
         """Which tenant each token opens."""
         return Tokens((each.token, each.tenant) for each in self.read_tokens)
+
+
+class SenderSettings(BaseSettings):
+    """The settings of the sender, which needs no store."""
+
+    model_config = SettingsConfigDict(**CONFIG, env_prefix="CDP_SEGMENTS_")
+
+    kafka: KafkaSettings = Field(default_factory=KafkaSettings)
+    secrets_folder: Path = Field(
+        default=SECRETS, description="holds the signing secrets of destinations, each a file destination-<name>"
+    )
+    private_hosts: tuple[str, ...] = Field(
+        default=(),
+        description="JSON list: hosts of destinations that may have a private address, and plain HTTP; all others"
+        " must be public",
+    )
+    destination_ca_file: FilePath | None = Field(
+        default=None, description="PEM file of the authorities to trust for destinations instead"
+    )

@@ -1,0 +1,1 @@
+"""The sender: posts flips of segments to the destinations of other teams."""
