@@ -104,31 +104,36 @@ class Units:
 
     def after(self, now: int) -> int:
         """The last millisecond before the first unit."""
-        first = self._index(now) - self.n + (0 if self.delayed else 1)
+        first = unit_at(self.unit, now, self.zone) - self.n + (0 if self.delayed else 1)
         return begin_of(self.unit, first, self.zone) - 1
 
     def upto(self, now: int) -> int:
         """The last millisecond of the last full unit, if only full ones count."""
-        return begin_of(self.unit, self._index(now), self.zone) - 1 if self.delayed else FOREVER
+        return begin_of(self.unit, unit_at(self.unit, now, self.zone), self.zone) - 1 if self.delayed else FOREVER
 
     def enters(self, at: int) -> int:
         """When its unit is over, if only full ones count."""
-        return begin_of(self.unit, self._index(at) + 1, self.zone) if self.delayed else at
+        return begin_of(self.unit, unit_at(self.unit, at, self.zone) + 1, self.zone) if self.delayed else at
 
     def leaves(self, at: int) -> int:
         """When a unit begins of which its own is too far back."""
-        return begin_of(self.unit, self._index(at) + self.n + (1 if self.delayed else 0), self.zone)
-
-    def _index(self, at: int) -> int:
-        """The unit that an instant lies in: the last that has begun. The clocks may have been put back since."""
-        local = moment_of(max(at, 0)).astimezone(zone_of(self.zone)).date()
-        index = index_of(self.unit, local) + 1
-        while begin_of(self.unit, index, self.zone) > max(at, 0):
-            index -= 1
-        return index
+        return begin_of(
+            self.unit, unit_at(self.unit, at, self.zone) + self.n + (1 if self.delayed else 0), self.zone
+        )
 
 
 Reach: TypeAlias = Ever | Lately | Ago | Units
+
+
+@lru_cache(maxsize=4096)
+def unit_at(unit: CalendarUnit, at: int, zone: str) -> int:
+    """The unit that an instant lies in: the last that has begun. The clocks may have been put back since."""
+    instant = max(at, 0)
+    local = moment_of(instant).astimezone(zone_of(zone)).date()
+    index = index_of(unit, local) + 1
+    while begin_of(unit, index, zone) > instant:
+        index -= 1
+    return index
 
 
 def index_of(unit: CalendarUnit, day: date) -> int:
