@@ -12,7 +12,7 @@ from cdp_runtime.settings import MongoSettings
 
 Document: TypeAlias = dict[str, Any]  # BSON, as the driver takes and gives it
 
-PIECE: Final = 50  # ids in one $in: MongoDB does not care, the embedded stand-in takes time by their square
+PIECE: Final = 100  # ids in one $in: MongoDB does not care, the embedded stand-in takes time by their square
 
 
 def mongo_client(settings: MongoSettings, **options: Any) -> AsyncIOMotorClient[Document]:
@@ -32,8 +32,19 @@ def mongo_client(settings: MongoSettings, **options: Any) -> AsyncIOMotorClient[
 
 
 async def found(collection: AsyncIOMotorCollection[Document], ids: Iterable[str]) -> dict[str, Document]:
-    """The documents of these ids, by id; what is not there is left out. All is asked for at once."""
+    """The documents of these ids, by id; what is not there is left out. All is asked for at once.
+
+    If a request fails, its error is raised once all others have ended: who asks again asks nobody else meanwhile.
+    """
     wanted = list(dict.fromkeys(ids))
     pieces = [wanted[start : start + PIECE] for start in range(0, len(wanted), PIECE)]
-    answers = await asyncio.gather(*(collection.find({"_id": {"$in": piece}}).to_list(None) for piece in pieces))
-    return {document["_id"]: document for documents in answers for document in documents}
+    requests = [collection.find({"_id": {"$in": piece}}).to_list(None) for piece in pieces]
+    answers = await asyncio.gather(*requests, return_exceptions=True)
+    return {document["_id"]: document for documents in map(answered, answers) for document in documents}
+
+
+def answered(answer: list[Document] | BaseException) -> list[Document]:
+    """What a request was answered; raises what it failed with."""
+    if isinstance(answer, BaseException):
+        raise answer
+    return answer
