@@ -177,7 +177,7 @@ class Last(Contract):
 
 
 class InSegment(Contract):
-    """The person is in another live segment. Segments that refer to themselves in a circle hold of nobody."""
+    """The person is in another live segment. Segments in a circle, or nested more than 32 deep, hold of nobody."""
 
     kind: Literal["in_segment"] = "in_segment"
     segment: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,99}$")

@@ -37,6 +37,9 @@ def test_segments_of_other_events_are_not_looked_at(make):
             of=[
                 {"kind": "count", "event": f"e{n}", "window": MINUTE},
                 {"kind": "count", "event": f"f{n}", "window": SESSION},
+                {"kind": "aggregate", "function": "sum", "event": f"g{n}", "property": "price", "value": 1},
+                {"kind": "absence", "event": f"h{n}", "window": MINUTE, "require_age": False},
+                {"kind": "in_segment", "segment": f"s{n - n % 100}" if n % 100 else "nowhere"},
             ],
         )
         for n in range(2000)
@@ -46,3 +49,14 @@ def test_segments_of_other_events_are_not_looked_at(make):
             Person("demo/x"), make.event(1, "ann").event, (0, 1), make.catalog(*definitions), now=0
         )
         assert {segment.name for segment in touched} == {"visit", "often"}
+
+
+def test_the_clock_looks_at_segments_whose_marks_there_are(make):
+    mine = make.segment("mine", **VIEWED, window=MINUTE)
+    others = [
+        make.segment(f"s{n}", kind="absence", event=f"e{n}", window=MINUTE, require_age=False) for n in range(100)
+    ]
+    catalog = make.catalog(mine, *others)
+    person = Person("demo/x")
+    take_event(person, make.event(1, "ann").event, (0, 1), catalog, now=0)
+    assert {segment.name for segment in catalog.clocked(person)} == {"mine"}

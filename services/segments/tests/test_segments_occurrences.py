@@ -158,6 +158,13 @@ def test_segments_in_a_circle_have_nobody_whatever_their_order(make):
         compile_segment(make.segment("a", kind="not", of=within("a")))
 
 
+def test_segments_may_be_nested_32_deep(make):
+    chain = [make.segment(f"s{n:02}", **within(f"s{n - 1:02}")) for n in range(1, 35)]
+    story = Story(make, make.segment("s00", **count()), *chain)
+    story.happens(make.event(1, "ann"))
+    assert story.segments() == {f"s{n:02}" for n in range(33)}
+
+
 def test_only_segments_that_refer_to_others_are_compiled_again(make):
     compiled = [
         compile_segment(d) for d in (make.segment("inner", **count()), make.segment("outer", **within("inner")))

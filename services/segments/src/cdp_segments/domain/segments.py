@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from graphlib import TopologicalSorter
+from typing import Final
 
 from cdp_contracts.definitions_v1 import SegmentDefined
 
@@ -14,6 +15,8 @@ from cdp_segments.domain.leaves import Leaf
 from cdp_segments.domain.person import Person
 from cdp_segments.domain.selectors import content_key
 from cdp_segments.domain.windows import FOREVER
+
+MAX_NESTED: Final = 32
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,20 +71,28 @@ def references(leaves: Iterable[Leaf]) -> set[str]:
 def linked(segments: Iterable[Segment]) -> list[Segment]:
     """The segments in the order of their names, each compiled with those that it refers to.
 
-    A reference to one that is not among them, or that leads back in a circle, holds of nobody.
+    A reference to one that is not among them holds of nobody, and so does a segment that leads back to itself or
+    is nested more than 32 deep.
     """
     given = {segment.name: segment for segment in segments}
     named = {name: references(segment.leaves) for name, segment in given.items()}
     refers = {name: found & given.keys() for name, found in named.items() if found}
     done = {name: segment for name, segment in given.items() if name not in refers}
+    depth = dict.fromkeys(done, 0)
     circular = {name for name in refers if name in _reached(name, refers)}
-    done |= {name: replace(given[name], truth=nobody, inner=(), clocked=()) for name in circular}
     order = TopologicalSorter({name: refers[name] - circular for name in refers.keys() - circular})
-    for name in order.static_order():
+    for name in (*circular, *order.static_order()):
         if name not in done:
-            others = {other: done[other] for other in refers[name]}
-            done[name] = compile_segment(given[name].definition, others)
+            depth[name] = 0 if name in circular else 1 + max((depth[other] for other in refers[name]), default=0)
+            empty = name in circular or depth[name] > MAX_NESTED
+            others = {other: done[other] for other in refers[name] & done.keys()}
+            done[name] = nobodys(given[name]) if empty else compile_segment(given[name].definition, others)
     return [done[name] for name in sorted(done)]
+
+
+def nobodys(segment: Segment) -> Segment:
+    """The segment without anybody in it."""
+    return replace(segment, truth=nobody, inner=(), clocked=())
 
 
 def _reached(name: str, refers: Mapping[str, set[str]]) -> set[str]:
