@@ -77,7 +77,7 @@ async def chain(stack: Stack, folder: Path) -> AsyncIterator[Chain]:
     database = f"bench-{uuid4().hex[:6]}"
     last = topic(database, len(HOPS))
     await create([topic(database, hop) for hop in range(len(HOPS) + 1)], stack)
-    producer = AIOKafkaProducer(bootstrap_servers=stack.kafka, acks="all", linger_ms=5)
+    producer = AIOKafkaProducer(bootstrap_servers=stack.kafka, acks="all", linger_ms=0)
     consumer = AIOKafkaConsumer(bootstrap_servers=stack.kafka, enable_auto_commit=False)
     consumer.assign([TopicPartition(last, n) for n in range(PARTITIONS)])
     made = Chain(database, producer)

@@ -59,7 +59,7 @@ async def run(hop: int, bootstrap: str, mongo: str, redis: str, database: str) -
         auto_offset_reset="earliest",
     )  # fmt: skip
     producer = AIOKafkaProducer(
-        bootstrap_servers=bootstrap, acks="all", enable_idempotence=True, linger_ms=5, max_batch_size=512 * 1024
+        bootstrap_servers=bootstrap, acks="all", enable_idempotence=True, linger_ms=0, max_batch_size=512 * 1024
     )
     collection = AsyncIOMotorClient(mongo)[database][f"hop-{hop}"]
     work = work_of(HOPS[hop], collection, Redis.from_url(redis))

@@ -28,7 +28,7 @@ async def run(bootstrap: str, mongo: str, target: str) -> None:
         auto_offset_reset="earliest", session_timeout_ms=60_000,
     )  # fmt: skip
     producer = AIOKafkaProducer(
-        bootstrap_servers=bootstrap, acks="all", enable_idempotence=True, linger_ms=5, max_batch_size=512 * 1024
+        bootstrap_servers=bootstrap, acks="all", enable_idempotence=True, linger_ms=0, max_batch_size=512 * 1024
     )
     database: Any = AsyncIOMotorClient(mongo)["bare_identity"]
     await consumer.start()

@@ -62,7 +62,7 @@ def aiokafka(bootstrap: str, source: str, target: str) -> None:
             bootstrap_servers=bootstrap,
             acks="all",
             enable_idempotence=True,
-            linger_ms=5,
+            linger_ms=0,
             max_batch_size=512 * 1024,
         )
         await consumer.start()

@@ -27,7 +27,6 @@ Options: TypeAlias = dict[str, Any]  # keyword arguments of aiokafka's clients
 log: Final = logging.getLogger("cdp.kafka")
 
 BATCH_BYTES: Final = 512 * 1024
-LINGER_MS: Final = 5
 START_SECONDS: Final = 60.0
 TURN_SECONDS: Final = 0.1
 
@@ -210,7 +209,7 @@ class KafkaProducer:
                     acks="all",
                     enable_idempotence=self._settings.idempotent,
                     max_batch_size=BATCH_BYTES,
-                    linger_ms=LINGER_MS,
+                    linger_ms=0,  # a stage hands over whole batches: waiting for more would only be late
                     partitioner=partition_of,
                     request_timeout_ms=int(self._settings.send_seconds * 1000),
                 )
