@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -97,3 +98,24 @@ def test_two_files_must_not_define_the_same(folder: Path) -> None:
 def test_an_empty_folder_is_a_mistake(tmp_path: Path) -> None:
     with pytest.raises(definitions.BadDefinition, match="no definitions below"):
         definitions.load(tmp_path)
+
+
+def refers(name: str, to: str) -> str:
+    when = f"{{kind: not, of: {{kind: and, of: [{{kind: in_segment, segment: {to}}}]}}}}"
+    return f"tenant: demo\nname: {name}\ntitle: A segment\nwhen: {when}\n"
+
+
+@pytest.mark.parametrize("names", ["aa", "aba", "abca"])
+def test_segments_in_a_circle_are_refused(folder: Path, names: str) -> None:
+    for name, to in pairwise(names):
+        (folder / "segments" / f"{name}.yaml").write_text(refers(name, to))
+    with pytest.raises(definitions.BadDefinition, match=r"when: a circle of segments: demo/[abc] -> ") as refused:
+        definitions.load(folder)
+    path = str(refused.value).partition("segments: ")[2].replace("demo/", "").split(" -> ")
+    assert all(pair in set(pairwise(names)) for pair in pairwise(path))
+
+
+def test_segments_may_refer_to_each_other_and_to_others(folder: Path) -> None:
+    for name, to in [("a", "b"), ("b", "vip"), ("c", "b"), ("d", "elsewhere")]:
+        (folder / "segments" / f"{name}.yaml").write_text(refers(name, to))
+    assert len(definitions.load(folder)) == 5

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Final
 
 import yaml
-from cdp_contracts.definitions_v1 import Definition
+from cdp_contracts.definitions_v1 import Definition, SegmentDefined
 from cdp_contracts.topics import (
     DESTINATIONS_DEFINED,
     IDENTITY_RULES_DEFINED,
@@ -21,7 +22,7 @@ from cdp_contracts.topics import (
 )
 from cdp_runtime.codec import encode
 from cdp_runtime.transport import Producer
-from pydantic import ValidationError
+from pydantic import JsonValue, ValidationError
 
 KINDS: Final[dict[str, Topic[Definition]]] = {
     "sources": SOURCES_DEFINED,
@@ -56,6 +57,7 @@ def load(folder: Path) -> list[Loaded]:
         except BadDefinition as fault:
             faults.append(str(fault))
     faults.extend(clashes(loaded))
+    faults.extend(circles(loaded))
     if faults:
         raise BadDefinition("\n".join(faults))
     if not loaded:
@@ -98,6 +100,31 @@ def clashes(loaded: Sequence[Loaded]) -> Iterator[str]:
         if key in first:
             yield f"{one.file}: {one.definition.id} is defined in {first[key]} already"
         first.setdefault(key, one.file)
+
+
+def circles(loaded: Sequence[Loaded]) -> Iterator[str]:
+    """Segments that refer to each other in a circle: nobody could ever be in them."""
+    segments = {one.definition.id: one for one in loaded if isinstance(one.definition, SegmentDefined)}
+    graph = {
+        id_: {f"{one.definition.tenant}/{name}" for name in references(one.definition.model_dump(mode="json"))}
+        for id_, one in segments.items()
+    }
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        circle: list[str] = error.args[1]
+        yield f"{segments[circle[0]].file}: when: a circle of segments: {' -> '.join(circle[::-1])}"
+
+
+def references(part: JsonValue) -> Iterator[str]:
+    """The names of the segments that a condition refers to, wherever."""
+    match part:
+        case {"kind": "in_segment", "segment": str(name)}:
+            yield name
+        case dict():
+            yield from (name for inner in part.values() for name in references(inner))
+        case list():
+            yield from (name for inner in part for name in references(inner))
 
 
 async def apply(loaded: Sequence[Loaded], producer: Producer) -> None:
