@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass
@@ -37,6 +38,42 @@ class Flip:
     def entered(self) -> bool:
         """True when the person is in the segment now."""
         return self.change.member
+
+
+async def members(
+    segment: str, *, bootstrap: str, tenant: str | None = None, **options: Any
+) -> dict[tuple[str, UUID], int]:
+    """Who is in the segment now: tenant and profile, with the version that says so.
+
+    Reads the topic as far as it reached when this was called, in no group, and commits nothing. Whatever was
+    compacted away or comes twice: each person's newest message has the whole membership map. To go on from here,
+    `subscribe` and drop what is not newer than the version. Keyword arguments go to aiokafka's consumer. Raises
+    Unreadable for a message that this version of the client cannot read.
+    """
+    from aiokafka import AIOKafkaConsumer, TopicPartition  # noqa: PLC0415  # an optional dependency
+
+    consumer: AIOKafkaConsumer = AIOKafkaConsumer(MEMBERSHIP_CHANGED.name, bootstrap_servers=bootstrap, **options)
+    await consumer.start()
+    try:
+        found = consumer.partitions_for_topic(MEMBERSHIP_CHANGED.name) or ()
+        partitions = [TopicPartition(MEMBERSHIP_CHANGED.name, number) for number in sorted(found)]
+        await consumer.seek_to_beginning(*partitions)
+        newest: dict[tuple[str, UUID], MembershipChanged] = {}
+        ends = await consumer.end_offsets(partitions)
+        while any([await consumer.position(tp) < end for tp, end in ends.items()]):
+            for records in (await consumer.getmany(timeout_ms=500)).values():
+                for message in filter(None, map(message_in, records)):
+                    person = (message.tenant, message.profile_id)
+                    if person not in newest or message.version > newest[person].version:
+                        newest[person] = message
+        return {
+            person: message.version
+            for person, message in newest.items()
+            if segment in message.memberships and tenant in (None, message.tenant)
+        }
+    finally:
+        # In a task of its own: it lets out the cancellation that it began itself (aiokafka 0.14).
+        await asyncio.wait({asyncio.create_task(consumer.stop())})
 
 
 async def subscribe(
@@ -79,17 +116,22 @@ def flips_in(
     record: ConsumerRecord[Any, Any], segment: str, tenant: str | None, versions: Versions
 ) -> Iterator[Flip]:
     """The flips of the segment in a record; none if it is a copy or somebody else's."""
-    if record.value is None:
-        return
-    try:
-        message = MembershipChanged.model_validate_json(record.value)
-    except ValidationError:
-        place = f"{record.topic}, partition {record.partition}, offset {record.offset}"
-        raise Unreadable(f"{place}: not a message that this client can read") from None
-    if tenant in (None, message.tenant) and versions.is_news(message):
+    message = message_in(record)
+    if message and tenant in (None, message.tenant) and versions.is_news(message):
         for change in message.changes:
             if change.segment == segment:
                 yield Flip(message.profile_id, change, message.version, message)
+
+
+def message_in(record: ConsumerRecord[Any, Any]) -> MembershipChanged | None:
+    """The message of a record; None for a tombstone, Unreadable for what is none."""
+    if record.value is None:
+        return None
+    try:
+        return MembershipChanged.model_validate_json(record.value)
+    except ValidationError:
+        place = f"{record.topic}, partition {record.partition}, offset {record.offset}"
+        raise Unreadable(f"{place}: not a message that this client can read") from None
 
 
 class Versions:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -13,6 +14,7 @@ SCALA_VERSION: Final = "2.13"
 LOG4J_VERSION: Final = "2.24.3"
 SECANTUS_VERSION: Final = "0.5.3-beta.193"
 KUSTOMIZE_VERSION: Final = "5.7.1"
+NODE_EXAMPLE: Final = Path(__file__).parents[4] / "libs" / "client" / "examples" / "node"
 
 
 def cache_root() -> Path:
@@ -51,6 +53,12 @@ def promtool() -> Path:
 def kustomize() -> Path:
     """Renders Kubernetes manifests."""
     return cache_root() / f"kustomize-{KUSTOMIZE_VERSION}"
+
+
+def node_packages() -> Path:
+    """What the example in JavaScript needs, as its lock file says: a folder with `node_modules`."""
+    lock = (NODE_EXAMPLE / "package-lock.json").read_bytes()
+    return cache_root() / f"node-{sha256(lock).hexdigest()[:12]}"
 
 
 def redis_server() -> Path | None:

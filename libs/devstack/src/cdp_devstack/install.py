@@ -1,10 +1,10 @@
 """Puts on this machine what the local stack and `make check` need: `python -m cdp_devstack.install`.
 
 Idempotent and safe to run twice at once. Apache Kafka comes through Maven, the MongoDB-wire server is built by
-cargo (some minutes, once), Java, Maven, build tools and Redis come through apt where this runs as root. Of the
-tools that check what is under `infra/`, promtool is taken out of Debian's package (building it takes five minutes)
-and kustomize is built by Go. What it fetches by itself is kept in `$XDG_CACHE_HOME/tessera` (by default
-`~/.cache/tessera`).
+cargo (some minutes, once), Java, Maven, build tools, Node and Redis come through apt where this runs as root. Of
+the tools that check what is under `infra/`, promtool is taken out of Debian's package (building it takes five
+minutes) and kustomize is built by Go. npm fetches what the example in JavaScript needs, as its lock file says.
+What it fetches by itself is kept in `$XDG_CACHE_HOME/tessera` (by default `~/.cache/tessera`).
 """
 
 from __future__ import annotations
@@ -62,6 +62,7 @@ def main() -> int:
             once("secantusd-rs", cache.secantusd().parent.parent, build_secantus)
             once("promtool", cache.promtool(), fetch_promtool)
             once("kustomize", cache.kustomize(), build_kustomize)
+            once("packages of the Node example", cache.node_packages(), fetch_node_packages)
     except (InstallError, ServerError, subprocess.CalledProcessError) as error:
         print(f"stopped: {error}", file=sys.stderr)
         return 1
@@ -80,7 +81,7 @@ def only_one() -> Iterator[None]:
 
 
 def system_packages() -> None:
-    """Through apt, whatever of Java, Maven, the build tools and Redis is missing and needed."""
+    """Through apt, whatever of Java, Maven, the build tools, Node and Redis is missing and needed."""
     missing = wanted_packages()
     if not missing:
         print("system packages: nothing missing")
@@ -102,6 +103,8 @@ def wanted_packages() -> list[str]:
     needed: list[tuple[str, bool]] = [
         ("openjdk-17-jre-headless", java_check().ok),
         ("redis-server", redis_check().ok),
+        ("nodejs", shutil.which("node") is not None),
+        ("npm", shutil.which("npm") is not None),
     ]
     if not kafka_check().ok:
         needed.append(("maven", shutil.which("mvn") is not None))
@@ -184,6 +187,14 @@ def build_kustomize(target: Path) -> None:
     folder = target.parent / "bin"
     run(["nice", go, "install", "-trimpath", module], {**os.environ, "GOBIN": str(folder), "GOFLAGS": ""})
     (folder / "kustomize").rename(target)
+
+
+def fetch_node_packages(target: Path) -> None:
+    """Exactly what the lock file names, each held against its hash; nothing of it is run while it is fetched."""
+    target.mkdir()
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(cache.NODE_EXAMPLE / name, target)
+    run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"], folder=target)
 
 
 def link(target: Path, program: str, remedy: str) -> None:
