@@ -112,6 +112,7 @@ def everybody(*expected: int) -> dict[str, list[int]]:
 @pytest.mark.timeout(240)
 def test_endpoints_die_and_come_back_and_nobody_waits_for_them(stack: Stack, tmp_path: Path) -> None:
     asyncio.run(die_and_come_back(stack, tmp_path))
+    assert "the fetch loop failed" not in (tmp_path / "segments-sender.log").read_text(), "each stage has one"
 
 
 async def die_and_come_back(stack: Stack, folder: Path) -> None:
@@ -164,8 +165,8 @@ async def die_and_come_back(stack: Stack, folder: Path) -> None:
             await asyncio.sleep(0.2)
         shop.answers = lambda _: Reply()
         sent, others = len(shop.requests), (len(mail.requests), len(late.requests))
-        assert "letters replayed" in await asyncio.to_thread(world.cdp, "dlq", "replay", LETTERS)
-        await eventually(lambda: len(shop.requests) > sent)
+        assert "1 letters replayed" in await asyncio.to_thread(world.cdp, "dlq", "replay", LETTERS)
+        await eventually(lambda: len(shop.requests) == sent + 1)
         assert (len(mail.requests), len(late.requests)) == others
         again = shop.requests[-1]
         assert (again.data["profile_id"], again.flip[1]) == (str(person("p3")), 7)

@@ -82,6 +82,7 @@ class Role(AsgiFastStream):
     ) -> None:
         super().__init__(*([broker] if broker else []), lifespan=lifespan, logger=None)
         self.state = state
+        self._lasting = tuple(state.stages)
         self.api = api
         self.http = HttpGuard(api, body_bytes=body_bytes)
 
@@ -96,7 +97,7 @@ class Role(AsgiFastStream):
         """A role without stages has no broker; FastStream would refuse to start it."""
         if self.brokers:
             await super()._start_broker()
-            for stage in self.state.stages:
+            for stage in self._lasting:  # a line-up may have begun others of its own by now
                 stage.begin()
 
 
