@@ -42,6 +42,8 @@ async def ocean(up: Running, events: int, people: int, minutes: float, crowd: st
     )
     for name in READERS:
         up.platform.roles[name].launch()
+    for name in READERS:
+        await asyncio.to_thread(up.platform.roles[name].wait_ready)
     samples = Samples()
     await watched(up, 60 * minutes, min(LOOK_SECONDS, 6 * minutes), samples)
     expect(await letters(up) == before, "something was dead-lettered")

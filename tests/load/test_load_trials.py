@@ -87,8 +87,7 @@ def positionless(document: dict[str, Any]) -> dict[str, Any]:
 
 async def test_the_services_know_those_who_were_put_there(up: Running) -> None:
     crowd, people, events = f"ocean-{uuid4().hex[:8]}", 200, 2_000
-    figures = await ocean(up, events, people, 0.15, crowd)
-    assert figures["collector-validator.validate_events, most"] > 0
+    await ocean(up, events, people, 0.15, crowd)
     await settled(up)
     assert known_as(up.stack.mongo, device_of(crowd, 7)) == names_of(crowd, 7)
     assert sum([await views_of(up, device_of(crowd, n)) for n in range(people)]) == people + events
