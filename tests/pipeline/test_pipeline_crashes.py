@@ -5,6 +5,7 @@ from __future__ import annotations
 from assembly import Pipeline
 from cdp_contracts import failures_v1
 from cdp_contracts.topics import (
+    DELIVERIES_REQUESTED,
     EVENTS_PERMITTED,
     EVENTS_WITHHELD,
     IDENTITIES_MERGED,
@@ -32,7 +33,9 @@ class CrashAtEveryFirst:
 
 async def test_the_story_has_everything_in_it() -> None:
     platform = await told()
-    told_elsewhere = {MATCHES_PROPOSED, MATCHES_DECIDED, UNMERGES_REQUESTED, IDENTITIES_UNMERGED}
+    told_elsewhere = {
+        MATCHES_PROPOSED, MATCHES_DECIDED, UNMERGES_REQUESTED, IDENTITIES_UNMERGED, DELIVERIES_REQUESTED,
+    }  # fmt: skip
     assert {topic for topic, ids in platform.ids().items() if not ids} == {topic.name for topic in told_elsewhere}
     (letter,) = platform.dead_letters()
     assert (letter.value, dict(letter.headers)[failures_v1.REASON]) == (b"{", b"json_invalid at /")
