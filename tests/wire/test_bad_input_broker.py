@@ -21,6 +21,7 @@ from cdp_contracts.events_v1 import (
 )
 from cdp_contracts.profiles_v1 import ProfileUpdated
 from cdp_contracts.topics import (
+    DELIVERIES_REQUESTED,
     EVENTS_PERMITTED,
     EVENTS_RECEIVED,
     EVENTS_RESOLVED,
@@ -37,7 +38,12 @@ pytestmark = pytest.mark.wire
 
 DEAD = EVENTS_RECEIVED.dead_letters("collector")
 READ_BY_US = [topic for topic in TOPICS if roles_reading(topic)]
-STREAMS = [topic for topic in READ_BY_US if not topic.compacted and topic.on_poison == "dead_letter"]
+STREAMS = [
+    topic
+    for topic in READ_BY_US
+    if not topic.compacted and topic.on_poison == "dead_letter" and topic is not DELIVERIES_REQUESTED
+]
+"""Requests for deliveries have readers only where a destination is defined: see test_sender_patience.py."""
 TABLES = [topic for topic in READ_BY_US if topic.table]
 SLIM = "collector-receipts"
 """Decodes only what a receipt tells, so what is new elsewhere in a message does not concern it."""

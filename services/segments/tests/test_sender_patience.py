@@ -6,6 +6,7 @@ import json
 from datetime import timedelta
 
 import pytest
+from cdp_contracts.deliveries_v1 import destination_id
 from cdp_contracts.topics import DELIVERIES_REQUESTED, MEMBERSHIP_CHANGED
 from sender_world import Sending, counted, failing, flip, person
 from webhook_receiver import Receiver, Reply
@@ -108,3 +109,15 @@ async def test_hundreds_of_refusals_halt_nothing(sending: Sending, shop: Receive
     await sending.happens(*(flip(f"p{n}", 1, "s", at=noon) for n in range(250)))
     assert len(sending.letters()) == 250
     assert sending.bus.halted() == {}
+
+
+async def test_garbage_for_a_destination_is_set_aside_and_the_next_flip_is_posted(
+    sending: Sending, shop: Receiver, noon
+) -> None:
+    await sending.define("shop", shop.url)
+    mine, others = (str(destination_id("demo", name)).encode() for name in ("shop", "mail"))
+    for key in (mine, others, None):
+        sending.bus.publish_raw(DELIVERIES_REQUESTED.name, b"{", key)
+    await sending.happens(flip("ann", 1, "s", at=noon))
+    assert [request.flip for request in shop.requests] == [("s", 1)]
+    assert [letter["cdp_reason"] for letter in sending.letters()] == ["json_invalid at /"]
