@@ -48,15 +48,20 @@ async def members(
     Reads the topic as far as it reached when this was called, in no group, and commits nothing. Whatever was
     compacted away or comes twice: each person's newest message has the whole membership map. To go on from here,
     `subscribe` and drop what is not newer than the version. Keyword arguments go to aiokafka's consumer. Raises
-    Unreadable for a message that this version of the client cannot read.
+    Unreadable for a message that this version of the client cannot read, LookupError if there is no such topic.
     """
     from aiokafka import AIOKafkaConsumer, TopicPartition  # noqa: PLC0415  # an optional dependency
 
-    consumer: AIOKafkaConsumer = AIOKafkaConsumer(MEMBERSHIP_CHANGED.name, bootstrap_servers=bootstrap, **options)
+    settings = {"auto_offset_reset": "earliest", **options, "enable_auto_commit": False}
+    consumer: AIOKafkaConsumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, **settings)
     await consumer.start()
     try:
-        found = consumer.partitions_for_topic(MEMBERSHIP_CHANGED.name) or ()
+        await consumer._client.force_metadata_update()  # noqa: SLF001  # aiokafka has no public refresh
+        found = consumer.partitions_for_topic(MEMBERSHIP_CHANGED.name)
+        if not found:
+            raise LookupError(f"{MEMBERSHIP_CHANGED.name} does not exist on this broker")
         partitions = [TopicPartition(MEMBERSHIP_CHANGED.name, number) for number in sorted(found)]
+        consumer.assign(partitions)  # a subscription would be assigned anew, at the end, when a leader changes
         await consumer.seek_to_beginning(*partitions)
         newest: dict[tuple[str, UUID], MembershipChanged] = {}
         ends = await consumer.end_offsets(partitions)
