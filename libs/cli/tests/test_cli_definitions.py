@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import AsyncIterator
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import yaml
 from cdp_cli import definitions
+from cdp_contracts.definitions_v1 import SegmentDefined
 from cdp_contracts.topics import SEGMENTS_DEFINED
-from cdp_runtime.transport import Outgoing
+from cdp_runtime.transport import Incoming, Outgoing
 from cdp_testkit import LocalBus
 
 REPOSITORY = Path(__file__).parents[3]
@@ -119,3 +123,53 @@ def test_segments_may_refer_to_each_other_and_to_others(folder: Path) -> None:
     for name, to in [("a", "b"), ("b", "vip"), ("c", "b"), ("d", "elsewhere")]:
         (folder / "segments" / f"{name}.yaml").write_text(refers(name, to))
     assert len(definitions.load(folder)) == 5
+
+
+@pytest.fixture
+async def applied(folder: Path) -> LocalBus:
+    """A broker on which `a` is in force, which refers to `b`."""
+    (folder / "segments" / "a.yaml").write_text(refers("a", "b"))
+    bus = LocalBus()
+    await definitions.apply(definitions.load(folder), BusProducer(bus))
+    (folder / "segments" / "a.yaml").unlink()
+    return bus
+
+
+async def in_force(bus: LocalBus) -> list[SegmentDefined]:
+    async def read() -> AsyncIterator[Incoming]:
+        for record in bus.raw(SEGMENTS_DEFINED.name):
+            yield record
+
+    return await definitions.segments_in_force(read())
+
+
+async def test_a_circle_with_segments_of_an_earlier_run_is_refused(folder: Path, applied: LocalBus) -> None:
+    (folder / "segments" / "b.yaml").write_text(refers("b", "a"))
+    before = len(applied.raw(SEGMENTS_DEFINED.name))
+    with pytest.raises(definitions.BadDefinition, match=r"b\.yaml: when: .* demo/b -> demo/a -> demo/b"):
+        await definitions.apply(definitions.load(folder), BusProducer(applied), await in_force(applied))
+    assert len(applied.raw(SEGMENTS_DEFINED.name)) == before, "nothing is written"
+
+
+@pytest.mark.parametrize("archived", [True, False])
+async def test_what_is_no_longer_in_force_makes_no_circle(
+    folder: Path, applied: LocalBus, *, archived: bool
+) -> None:
+    """Archived, or removed by a null value."""
+    ended = json.dumps(yaml.safe_load(refers("a", "b")) | {"state": "archived"}).encode()
+    applied.publish_raw(SEGMENTS_DEFINED.name, ended if archived else None, b"demo/a")
+    (folder / "segments" / "b.yaml").write_text(refers("b", "a"))
+    await definitions.apply(definitions.load(folder), BusProducer(applied), await in_force(applied))
+
+
+async def test_a_run_may_open_a_circle_that_another_run_would_close(folder: Path, applied: LocalBus) -> None:
+    """The file that is applied counts, not what it replaces."""
+    (folder / "segments" / "a.yaml").write_text(refers("a", "vip"))
+    (folder / "segments" / "b.yaml").write_text(refers("b", "a"))
+    await definitions.apply(definitions.load(folder), BusProducer(applied), await in_force(applied))
+    assert {one.id for one in await in_force(applied)} == {"demo/a", "demo/b", "demo/vip"}
+
+
+async def test_another_tenants_segments_make_no_circle(folder: Path, applied: LocalBus) -> None:
+    (folder / "segments" / "b.yaml").write_text(refers("b", "a").replace("tenant: demo", "tenant: other"))
+    await definitions.apply(definitions.load(folder), BusProducer(applied), await in_force(applied))

@@ -2,55 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from cdp_cli.dlq import described, headers_of
-from cdp_cli.letters import Letter, Wanted, collected, in_order, moment, replayed
+from cdp_cli.letters import Wanted, in_order, moment, replayed
 from cdp_cli.settling import Settling
 from cdp_contracts import failures_v1 as f
 from cdp_contracts.topics import EVENTS_RECEIVED, EVENTS_VALIDATED
-from cdp_runtime.batch import DeadLetter, origin_of
+from cdp_runtime.batch import origin_of
 from cdp_runtime.clock import ManualClock
-from cdp_runtime.letters import dead_letter
-from cdp_runtime.transport import Incoming, Outgoing, TooLarge
+from cdp_runtime.transport import Incoming
 from cdp_testkit import LocalBus
+from letter_world import NOON, BusProducer, letters, overtaking, set_aside
 
-NOON = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 DEAD = EVENTS_RECEIVED.dead_letters("collector")
-
-
-class BusProducer:
-    """The producer port on the bus; refuses some values as too large."""
-
-    def __init__(self, bus: LocalBus) -> None:
-        self.bus = bus
-        self.too_large: bytes | None = None
-        self.sent_at: list[datetime] = []
-
-    async def send(self, records: Sequence[Outgoing]) -> None:
-        for index, record in enumerate(records):
-            if record.value is not None and record.value == self.too_large:
-                raise TooLarge(index)
-            self.bus.write(record)
-            if record.value is not None:
-                self.sent_at.append(self.bus.clock.now())
-
-
-@pytest.fixture
-def bus() -> LocalBus:
-    return LocalBus(ManualClock(NOON))
-
-
-@pytest.fixture
-def producer(bus: LocalBus) -> BusProducer:
-    return BusProducer(bus)
-
-
-@pytest.fixture
-def settling(bus: LocalBus, producer: BusProducer) -> Settling:
-    return Settling(producer, bus.clock, "ann", "a fault that was mended")
 
 
 def source(
@@ -68,37 +34,18 @@ def source(
     )
 
 
-def set_aside(bus: LocalBus, *records: Incoming, reason: str = "KeyError", service: str = "collector") -> None:
-    """What the runtime does with records that cannot be handled."""
-    for record in records:
-        bus.write(
-            dead_letter(
-                DeadLetter(record, reason, 3), topic=f"{record.topic}.{service}.dlq", role=f"{service}-worker",
-                stage="work", now=bus.clock.now(),
-            )
-        )  # fmt: skip
-
-
-async def letters(bus: LocalBus, topic: str = DEAD, wanted: Wanted | None = None) -> list[Letter]:
-    async def read() -> AsyncIterator[Incoming]:
-        for record in bus.raw(topic):
-            yield record
-
-    return await collected(read(), wanted or Wanted())
-
-
 def values(bus: LocalBus, topic: str = EVENTS_RECEIVED.name) -> list[str]:
     return [(record.value or b"").decode() for record in bus.raw(topic)]
 
 
 async def still_open(bus: LocalBus) -> list[str]:
-    return [letter.place for letter in await letters(bus) if not letter.settled]
+    return [letter.place for letter in await letters(bus, DEAD) if not letter.settled]
 
 
 async def test_a_letter_goes_back_as_it_came_and_keeps_its_first_place_and_time(bus: LocalBus) -> None:
     first = source(41, partition=3, key=None)
     set_aside(bus, first)
-    (letter,) = await letters(bus)
+    (letter,) = await letters(bus, DEAD)
     back = replayed(letter)
     assert (back.topic, back.key, back.value, back.partition) == (first.topic, first.key, first.value, 3)
     assert back.headers[0] == first.headers[0]
@@ -113,26 +60,26 @@ async def test_a_letter_goes_back_as_it_came_and_keeps_its_first_place_and_time(
 
 async def test_what_fails_again_still_says_where_it_came_from_first(bus: LocalBus, settling: Settling) -> None:
     set_aside(bus, source(41, partition=3))
-    await settling.replay(await letters(bus), 50)
+    await settling.replay(await letters(bus, DEAD), 50)
     (copy,) = bus.raw(EVENTS_RECEIVED.name)
     set_aside(bus, copy)
-    (again,) = [letter for letter in await letters(bus) if not letter.settled]
+    (again,) = [letter for letter in await letters(bus, DEAD) if not letter.settled]
     assert (again.origin.partition, again.origin.offset) == (3, 41)
     assert again.origin.timestamp == source(41, partition=3).timestamp
 
 
 async def test_a_second_replay_finds_nothing_to_do(bus: LocalBus, settling: Settling) -> None:
     set_aside(bus, source(1), source(2))
-    await settling.replay(await letters(bus), 50)
-    await settling.replay(await letters(bus), 50)
+    await settling.replay(await letters(bus, DEAD), 50)
+    await settling.replay(await letters(bus, DEAD), 50)
     assert values(bus) == ["0:1", "0:2"]
     assert settling.done == 2
-    assert [letter.settled for letter in await letters(bus)] == ["replayed", "replayed"]
+    assert [letter.settled for letter in await letters(bus, DEAD)] == ["replayed", "replayed"]
 
 
 async def test_two_letters_of_one_record_are_one_record_again(bus: LocalBus, settling: Settling) -> None:
     set_aside(bus, source(1), source(1), source(2))
-    await settling.replay(await letters(bus), 50)
+    await settling.replay(await letters(bus, DEAD), 50)
     assert values(bus) == ["0:1", "0:2"]
     assert await still_open(bus) == []
 
@@ -145,7 +92,7 @@ async def test_ended_half_way_the_rest_stays_open(bus: LocalBus, producer: BusPr
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        await Settling(producer, Ends(NOON), "ann", "").replay(await letters(bus), 20)
+        await Settling(producer, Ends(NOON), "ann", "", overtaking(bus)).replay(await letters(bus, DEAD), 20)
     assert values(bus) == ["0:0", "0:1"]
     assert await still_open(bus) == ["0:2", "0:3"]
 
@@ -157,7 +104,7 @@ async def test_order_is_by_topic_then_time_and_always_by_offset_within_a_partiti
         bus, source(9, minutes=1), source(7, minutes=5), source(1, partition=1, minutes=9),
         source(3, partition=1, minutes=3),
     )  # fmt: skip
-    both = [*await letters(bus, EVENTS_VALIDATED.dead_letters("consent")), *await letters(bus)]
+    both = [*await letters(bus, EVENTS_VALIDATED.dead_letters("consent")), *await letters(bus, DEAD)]
     order = [(entry[0].source, (entry[0].record.value or b"").decode()) for entry in in_order(both)]
     assert order == [
         *((EVENTS_RECEIVED.name, place) for place in ("0:7", "0:9", "1:1", "1:3")),
@@ -169,7 +116,7 @@ async def test_no_more_go_back_in_a_second_than_was_said(
     bus: LocalBus, producer: BusProducer, settling: Settling
 ) -> None:
     set_aside(bus, *(source(n) for n in range(60)))
-    await settling.replay(await letters(bus), 20)
+    await settling.replay(await letters(bus, DEAD), 20)
     for start in (NOON + timedelta(seconds=s) for s in range(3)):
         assert sum(start <= at < start + timedelta(seconds=1) for at in producer.sent_at) == 20
 
@@ -179,16 +126,16 @@ async def test_what_its_topic_does_not_take_stays_open_and_stops_no_other(
 ) -> None:
     set_aside(bus, source(0), source(1), source(2))
     producer.too_large = b"0:1"
-    await settling.replay(await letters(bus), 100)
+    await settling.replay(await letters(bus, DEAD), 100)
     assert set(values(bus)) == {"0:0", "0:2"}
     assert await still_open(bus) == [letter.place for letter in settling.too_large] == ["0:1"]
 
 
 async def test_what_is_dropped_is_not_replayed_and_says_who_and_why(bus: LocalBus, settling: Settling) -> None:
     set_aside(bus, source(0), source(1))
-    await settling.drop([letter for letter in await letters(bus) if letter.place == "0:0"])
+    await settling.drop([letter for letter in await letters(bus, DEAD) if letter.place == "0:0"])
     assert await still_open(bus) == ["0:1"]
-    await settling.replay(await letters(bus), 50)
+    await settling.replay(await letters(bus, DEAD), 50)
     assert values(bus) == ["0:1"]
     said = dict(bus.raw(DEAD)[2].headers)
     assert (said[f.SETTLED], said[f.SETTLED_BY]) == (b"dropped", b"ann")
@@ -201,7 +148,7 @@ async def test_letters_are_found_by_service_reason_and_time(bus: LocalBus) -> No
     set_aside(bus, source(1), reason="json_invalid at /")
 
     async def found(wanted: Wanted) -> list[str]:
-        return [letter.place for letter in await letters(bus, wanted=wanted)]
+        return [letter.place for letter in await letters(bus, DEAD, wanted)]
 
     later = moment("30m", bus.clock.now())
     assert await found(Wanted(reason="json")) == ["0:1"]
@@ -233,7 +180,7 @@ def test_any_other_word_is_no_time(text: str) -> None:
 async def test_nothing_that_may_be_personal_is_shown_unasked(bus: LocalBus) -> None:
     outside = Incoming(EVENTS_RECEIVED.name, 0, 0, NOON, b"jane", b"jane", (("x-user", b"jane"),))
     set_aside(bus, outside)
-    (letter,) = await letters(bus)
+    (letter,) = await letters(bus, DEAD)
     assert "jane" not in f"{described(letter)} {headers_of(letter, value=False)}"
     assert headers_of(letter, value=True) == {"x-user": "jane"}
 
@@ -241,4 +188,4 @@ async def test_nothing_that_may_be_personal_is_shown_unasked(bus: LocalBus) -> N
 async def test_a_letter_that_does_not_say_where_it_came_from_is_left_alone(bus: LocalBus) -> None:
     bus.publish_raw(DEAD, b"?", b"k")
     bus.publish_raw(DEAD, b"?", b"k", ((f.SOURCE_TOPIC, EVENTS_VALIDATED.name.encode()),))
-    assert in_order(await letters(bus)) == []
+    assert in_order(await letters(bus, DEAD)) == []

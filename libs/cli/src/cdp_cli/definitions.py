@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +20,8 @@ from cdp_contracts.topics import (
     Topic,
 )
 from cdp_runtime.codec import encode
-from cdp_runtime.transport import Producer
+from cdp_runtime.tables import GlobalTable
+from cdp_runtime.transport import Incoming, Producer
 from pydantic import JsonValue, ValidationError
 
 KINDS: Final[dict[str, Topic[Definition]]] = {
@@ -102,18 +102,43 @@ def clashes(loaded: Sequence[Loaded]) -> Iterator[str]:
         first.setdefault(key, one.file)
 
 
-def circles(loaded: Sequence[Loaded]) -> Iterator[str]:
-    """Segments that refer to each other in a circle: nobody could ever be in them."""
-    segments = {one.definition.id: one for one in loaded if isinstance(one.definition, SegmentDefined)}
+def circles(loaded: Sequence[Loaded], in_force: Sequence[SegmentDefined] = ()) -> Iterator[str]:
+    """Segments that refer to each other in a circle, with those in force already: nobody could ever be in them.
+
+    One line, for the first circle that a loaded segment is part of. Archived segments are in none.
+    """
+    mine = {one.definition.id: one for one in loaded if isinstance(one.definition, SegmentDefined)}
+    after = {one.id: one for one in in_force} | {id_: one.definition for id_, one in mine.items()}
     graph = {
-        id_: {f"{one.definition.tenant}/{name}" for name in references(one.definition.model_dump(mode="json"))}
-        for id_, one in segments.items()
+        id_: {f"{one.tenant}/{name}" for name in references(one.model_dump(mode="json"))}
+        for id_, one in after.items()
+        if isinstance(one, SegmentDefined) and one.state == "live"
     }
-    try:
-        TopologicalSorter(graph).prepare()
-    except CycleError as error:
-        circle: list[str] = error.args[1]
-        yield f"{segments[circle[0]].file}: when: a circle of segments: {' -> '.join(circle[::-1])}"
+    for id_, one in mine.items():
+        if circle := way_back(id_, graph):
+            yield f"{one.file}: when: a circle of segments: {' -> '.join(circle)}"
+            return
+
+
+def way_back(start: str, graph: Mapping[str, set[str]]) -> list[str]:
+    """The shortest way along the edges from a node to itself, both ends included; empty if there is none."""
+    ways = [[start]]
+    seen: set[str] = set()
+    for way in ways:
+        for following in sorted(graph.get(way[-1], set()) - seen):
+            if following == start:
+                return [*way, start]
+            seen.add(following)
+            ways.append([*way, following])
+    return []
+
+
+async def segments_in_force(records: AsyncIterable[Incoming]) -> list[SegmentDefined]:
+    """The segments that the records of their topic leave in force."""
+    table = GlobalTable.plain(SEGMENTS_DEFINED)
+    async for record in records:
+        table.apply((record.key or b"").decode("utf-8", "replace"), record.value)
+    return list(table.values())
 
 
 def references(part: JsonValue) -> Iterator[str]:
@@ -127,7 +152,12 @@ def references(part: JsonValue) -> Iterator[str]:
             yield from (name for inner in part for name in references(inner))
 
 
-async def apply(loaded: Sequence[Loaded], producer: Producer) -> None:
-    """Write all of them; the same definitions written again change nothing."""
+async def apply(loaded: Sequence[Loaded], producer: Producer, in_force: Sequence[SegmentDefined] = ()) -> None:
+    """Write all of them; the same definitions written again change nothing.
+
+    BadDefinition, and nothing is written, if segments make a circle with those in force.
+    """
+    if faults := list(circles(loaded, in_force)):
+        raise BadDefinition("\n".join(faults))
     now = datetime.now(UTC)
     await producer.send([encode(one.topic, one.definition, source="cdp-cli", now=now) for one in loaded])

@@ -8,6 +8,7 @@ import json
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated, Final
 
 import typer
@@ -19,6 +20,7 @@ from cdp_runtime.settings import KafkaSettings
 
 from cdp_cli.console import fail
 from cdp_cli.letters import Letter, Wanted, collected, in_order, moment
+from cdp_cli.overtaking import Overtaking
 from cdp_cli.records import read_to_end
 from cdp_cli.settling import Settling
 
@@ -29,7 +31,12 @@ NOT_PROMISED: Final = """\
 not promised: their order against what was handled meanwhile (joined by time: consent, traits, windows; a merge or
 a choice that was handled since stays ahead); that a choice put back further up arrives before events put back
 further down, unless you replay its topic first and let it flow; and, for what was put back without a mark because
-this command was ended, that a counter counts it once after 15 minutes and 64 messages to the same person."""
+this command was ended, that a counter counts it once after 15 minutes and 64 messages to the same person; and, on
+a compacted topic, that nothing newer is written in the moment between the look at it and the letter."""
+
+OVERTAKEN: Final = """\
+were not replayed and are still open: their topic is compacted and has a newer record of the same key, which an old
+one put behind it would hide. The newer record says all that holds now: `cdp dlq drop` them."""
 
 Topic = Annotated[str, typer.Argument(help="a dead-letter topic, or part of its name; default: all")]
 Service = Annotated[str, typer.Option(help="only of services or roles whose name contains this")]
@@ -100,7 +107,8 @@ def replay(
     """Put letters back where they came from, in the order of their topics and offsets, each once.
 
     Their bytes, headers, place and time stay as they were. A letter that was put back is marked and leaves the
-    list; one that fails again comes as a new letter.
+    list; one that fails again comes as a new letter. On a compacted topic only the newest record of a key goes
+    back.
     """
     found = collect(topic, wanted(service, reason, since, until))
     entries = in_order(found)
@@ -115,6 +123,8 @@ def replay(
     settling = settled(lambda one: one.replay(letters, rate), by, "replayed", "replayed")
     for letter in settling.too_large:
         typer.echo(f"{letter.record.topic} {letter.place} is larger than its topic takes: still open", err=True)
+    if settling.overtaken:
+        typer.echo(f"{len(settling.overtaken)} letters {OVERTAKEN}", err=True)
     if letters:
         typer.echo(NOT_PROMISED)
 
@@ -210,8 +220,10 @@ def settled(work: Callable[[Settling], Awaitable[None]], by: str, because: str, 
         finally:
             await producer.close()
 
-    producer = KafkaProducer(KafkaSettings())
-    settling = Settling(producer, SystemClock(), by or getpass.getuser(), because)
+    settings, clock = KafkaSettings(), SystemClock()
+    producer = KafkaProducer(settings)
+    overtaking = Overtaking(partial(read_to_end, settings), clock)
+    settling = Settling(producer, clock, by or getpass.getuser(), because, overtaking)
     try:
         asyncio.run(run(settling, producer))
     finally:

@@ -13,7 +13,7 @@ from urllib.parse import quote
 import httpx
 import typer
 from aiokafka.errors import KafkaError
-from cdp_contracts.topics import topic_named
+from cdp_contracts.topics import SEGMENTS_DEFINED, topic_named
 from cdp_runtime.failures import Away
 from cdp_runtime.kafka_client import KafkaProducer, fault_of
 from cdp_runtime.settings import KafkaSettings
@@ -23,6 +23,7 @@ from cdp_cli import definitions, dlq, identity, matches, stages, tail, topics
 from cdp_cli.conservation import as_objects, ledger, table
 from cdp_cli.console import fail
 from cdp_cli.receipt import lines
+from cdp_cli.records import read_to_end
 
 app: Final = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 app.add_typer(dlq.app, name="dlq")
@@ -47,20 +48,22 @@ TOKEN: Final = typer.Option(envvar="CDP_READ_TOKEN", help="read token", show_def
 def apply(
     folder: Annotated[Path, typer.Argument(help="holds a folder a kind, such as sources/ and segments/")],
 ) -> None:
-    """Check definitions and write them to their topics; nothing is written if any is bad."""
+    """Check definitions, with the segments in force, and write them; nothing is written if any is bad."""
     try:
         loaded = definitions.load(folder)
+        asyncio.run(_write(loaded))
     except definitions.BadDefinition as fault:
         fail(str(fault))
-    asyncio.run(_write(loaded))
     for one in loaded:
         typer.echo(f"{one.topic.name}  {one.definition.id}  version {one.definition.version}")
 
 
 async def _write(loaded: list[definitions.Loaded]) -> None:
-    producer = KafkaProducer(KafkaSettings())
+    settings = KafkaSettings()
+    in_force = await definitions.segments_in_force(read_to_end(settings, [SEGMENTS_DEFINED.name]))
+    producer = KafkaProducer(settings)
     try:
-        await definitions.apply(loaded, producer)
+        await definitions.apply(loaded, producer, in_force)
     finally:
         await producer.close()
 

@@ -10,7 +10,8 @@ from typing import Literal
 from cdp_runtime.clock import Clock
 from cdp_runtime.transport import Producer, TooLarge
 
-from cdp_cli.letters import Letter, in_order, mark, replayed
+from cdp_cli.letters import Letter, in_order, mark, place_of, replayed
+from cdp_cli.overtaking import Overtaking
 
 
 @dataclass
@@ -25,16 +26,21 @@ class Settling:
     clock: Clock
     by: str
     because: str
+    overtaking: Overtaking
     done: int = 0
     too_large: list[Letter] = field(default_factory=list)
+    overtaken: list[Letter] = field(default_factory=list)
 
     async def replay(self, letters: Sequence[Letter], rate: float) -> None:
-        """Put open letters back in order, at most `rate` a second. What the topic would not take stays open."""
+        """Put open letters back in order, at most `rate` a second.
+
+        What the topic would not take stays open, and what on a compacted topic would hide something newer.
+        """
         entries = in_order(letters)
         step = ceil(rate / 10)
         for start in range(0, len(entries), step):
             began = self.clock.now()
-            chunk = entries[start : start + step]
+            chunk = await self._newest(entries[start : start + step])
             await self._settle([letter for entry in await self._taken(chunk) for letter in entry], "replayed")
             spent = (self.clock.now() - began).total_seconds()
             await self.clock.sleep(max(0.0, len(chunk) / rate - spent))
@@ -42,6 +48,12 @@ class Settling:
     async def drop(self, letters: Sequence[Letter]) -> None:
         """Mark open letters so that no list and no replay sees them again."""
         await self._settle([letter for letter in letters if not letter.settled], "dropped")
+
+    async def _newest(self, chunk: list[list[Letter]]) -> list[list[Letter]]:
+        """Those that hide nothing newer, looked up just before they go back."""
+        stale = {place_of(letter.record) for letter in await self.overtaking.of(entry[0] for entry in chunk)}
+        self.overtaken.extend(letter for entry in chunk if place_of(entry[0].record) in stale for letter in entry)
+        return [entry for entry in chunk if place_of(entry[0].record) not in stale]
 
     async def _taken(self, chunk: list[list[Letter]]) -> list[list[Letter]]:
         """Send the first of each entry; those whose record the broker took."""
