@@ -23,6 +23,7 @@ from tests.chaos.story import Json, Lane, Story
 PATIENCE_SECONDS: Final = 180
 ANSWER_SECONDS: Final = 15
 AGAIN_SECONDS: Final = 0.5
+MOMENT_SECONDS: Final = 0.002  # two choices of one millisecond are a tie, in which the restriction is the later
 
 
 class NeverAcknowledgedError(Exception):
@@ -65,7 +66,7 @@ class Sender:
 
     async def _lane(self, lane: Lane, told: Told, started: float) -> None:
         for sending in lane.sendings:
-            await asyncio.sleep(max(0.0, started + sending.at / 1000 - time.monotonic()))
+            await asyncio.sleep(max(MOMENT_SECONDS, started + sending.at / 1000 - time.monotonic()))
             bodies = [event.body(told.begun) for event in sending.events]
             deadline = time.monotonic() + PATIENCE_SECONDS
             attempt = 0
