@@ -135,13 +135,22 @@ class Batch(Generic[M]):
 
 
 class Tick:
-    """The clock's turn in a stage: what is due may fire as of the watermark of its partition."""
+    """The clock's turn in a stage: what is due may fire as of the watermark of its partition.
+
+    `positions` says which offset of each of its partitions is handled next; all before it are.
+    """
 
     def __init__(
-        self, now: datetime, watermarks: Mapping[int, datetime], emits: Sequence[Topic[Contract]]
+        self,
+        now: datetime,
+        watermarks: Mapping[int, datetime],
+        emits: Sequence[Topic[Contract]],
+        positions: Mapping[int, int] | None = None,
     ) -> None:
         self.now = now
         self.watermarks = watermarks
+        self.positions = positions or {}
+        self.hurried = False
         self.outbox = Outbox(emits)
         self.acknowledged: list[Callable[[], Awaitable[None]]] = []
 
@@ -149,6 +158,10 @@ class Tick:
         """Send these once the tick's handler has returned."""
         for message in messages:
             self.outbox.collect(message, None)
+
+    def hurry(self) -> None:
+        """There is more to do: let the next turn come as soon as a batch that waits had its own."""
+        self.hurried = True
 
     def after_ack(self, action: Callable[[], Awaitable[None]]) -> None:
         """Run this once everything emitted is acknowledged; a crash before it means it never ran."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Final
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from cdp_runtime.kafka_records import EPOCH
@@ -20,6 +20,20 @@ log: Final = logging.getLogger("cdp.kafka")
 COMMIT_SECONDS: Final = 0.25
 LAST_COMMIT_SECONDS: Final = 5.0
 LONGEST_COMMIT: Final = 30.0
+
+
+class Handover(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka publishes no types
+    """Finishes the batch in flight before partitions go to somebody else."""
+
+    def __init__(self, revoke: Callable[[], Awaitable[None]], assigned: Callable[[], None]) -> None:
+        self._revoke = revoke
+        self._assigned = assigned
+
+    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+        await self._revoke()
+
+    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        self._assigned()
 
 
 class Progress:
@@ -88,13 +102,19 @@ class Progress:
 
     async def watermarks(self, consumer: AIOKafkaConsumer, now: datetime) -> Mapping[int, datetime]:
         """Up to when each partition is known: now if everything is handled, else its last record's time."""
-        marks: dict[int, datetime] = {}
+        await self.positions(consumer)
+        return {
+            tp.partition: now if self._ended(consumer, tp) else min(now, self._handled[tp][1])
+            for tp in consumer.assignment()
+            if tp in self._handled
+        }
+
+    async def positions(self, consumer: AIOKafkaConsumer) -> Mapping[int, int]:
+        """Which offset of each partition is handled next."""
         for tp in consumer.assignment():
             if tp not in self._handled:
                 self._handled[tp] = (await _start_of(consumer, tp), EPOCH)
-            last = self._handled[tp][1]
-            marks[tp.partition] = now if self._ended(consumer, tp) else min(now, last)
-        return marks
+        return {tp.partition: offset for tp, (offset, _) in self._handled.items() if tp in consumer.assignment()}
 
     def _ended(self, consumer: AIOKafkaConsumer | None, tp: TopicPartition) -> bool:
         end = consumer.highwater(tp) if consumer and tp in consumer.assignment() else None

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any, Final
 
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import ConsumerStoppedError, KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
@@ -22,7 +22,7 @@ from cdp_runtime.clock import Clock
 from cdp_runtime.failures import Halted, place_of
 from cdp_runtime.halting import Halt, Pulse
 from cdp_runtime.kafka_client import START_SECONDS, ends_well, given_up
-from cdp_runtime.kafka_progress import Progress
+from cdp_runtime.kafka_progress import Handover, Progress
 from cdp_runtime.kafka_records import incoming
 from cdp_runtime.runner import StageRunner
 from cdp_runtime.settings import KafkaSettings
@@ -39,13 +39,14 @@ LARGE: Final = 500
 LONGEST_REST: Final = 0.1
 LONG_SECONDS: Final = 1.0
 LIVE_SECONDS: Final = 60.0
+HURRY_SECONDS: Final = 0.01
 
 
 class KafkaStage:
     """Connects one runner to its topic. One batch in flight; a tick never runs beside a batch.
 
-    FastStream makes, starts and stops the consumer. The stage fetches from it by itself: a handler of FastStream
-    would be called with messages, and what is to be decoded, retried and set aside here is the whole batch.
+    FastStream makes, starts and stops the consumer. The stage fetches by itself: a handler of FastStream would be
+    called with messages, and what is to be decoded, retried and set aside here is the whole batch.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class KafkaStage:
         self._rewind = False
         self.batch: asyncio.Task[None] | None = None
         self._moving = False
+        self._prepared = False
         self._fetching: asyncio.Task[None] | None = None
         self._ticker: asyncio.Task[None] | None = None
         self._subscriber: LogicSubscriber[Any] | None = None
@@ -85,7 +87,7 @@ class KafkaStage:
             rebalance_timeout_ms=REBALANCE_MS,
             session_timeout_ms=int(self._settings.session_seconds * 1000),
             heartbeat_interval_ms=int(self._settings.session_seconds * 1000 / 3),
-            listener=_Rebalance(self),
+            listener=Handover(self.revoke, self.assigned),
         )
 
     def begin(self) -> None:
@@ -237,6 +239,7 @@ class KafkaStage:
         try:
             async with self._lock:
                 await self._ready()
+                await self._prepare()
                 await self._process(records)
                 self._progress.note(records)
         finally:
@@ -245,6 +248,11 @@ class KafkaStage:
     async def _ready(self) -> None:
         while not self._is_ready():
             await asyncio.sleep(0.05)  # tables and migrations signal by state, not by event
+
+    async def _prepare(self) -> None:
+        if self.runner.stage.on_assigned and not self._prepared and (consumer := self._consumer):
+            await self.runner.assigned(await self._progress.positions(consumer))
+            self._prepared = True
 
     async def _process(self, records: list[Incoming]) -> None:
         """Until it is done: an unforeseen failure is tried again, a halt waits for a person."""
@@ -264,36 +272,29 @@ class KafkaStage:
         """Begin afresh with the partitions that are now ours, from their committed offsets."""
         self._progress.clear()
         self._moving = False
+        self._prepared = False
         if self.runner.stage.on_tick and self._ticker is None and not self.stopping:
             self._ticker = asyncio.create_task(self._tick_for_ever())
 
     async def _tick_for_ever(self) -> None:
+        rest = self.runner.stage.tick_seconds
         while not self.stopping:
-            await asyncio.sleep(self.runner.stage.tick_seconds)
+            await asyncio.sleep(rest)
+            rest = self.runner.stage.tick_seconds
             try:
                 if self.halted:
                     continue
                 async with self._lock:
                     await self._ready()
-                    await self.runner.tick(await self._watermarks())
+                    await self._prepare()
+                    rest = HURRY_SECONDS if await self._tick() else rest
             except Exception as error:
                 log.error("%s: a tick failed, the next one tries again: %s", self.runner.group, place_of(error))  # noqa: TRY400
                 await asyncio.sleep(RETRY_SECONDS)
 
-    async def _watermarks(self) -> Mapping[int, datetime]:
-        """Up to when each partition is known: now, less a margin, if caught up; else its last record."""
-        consumer, known = self._consumer, self._clock.now() - MARGIN
-        return await self._progress.watermarks(consumer, known) if consumer else {}
-
-
-class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka publishes no types
-    """Finishes the batch in flight before partitions go to somebody else."""
-
-    def __init__(self, stage: KafkaStage) -> None:
-        self._stage = stage
-
-    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
-        await self._stage.revoke()
-
-    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
-        self._stage.assigned()
+    async def _tick(self) -> bool:
+        """As of where each partition is known: now, less a margin, if caught up; else its last record."""
+        if consumer := self._consumer:
+            marks = await self._progress.watermarks(consumer, self._clock.now() - MARGIN)
+            return await self.runner.tick(marks, await self._progress.positions(consumer))
+        return False

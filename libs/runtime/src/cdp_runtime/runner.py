@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections import Counter as Tally
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Final, Generic, TypeVar
 
 from cdp_contracts.envelope import Contract
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import Tracer
-from prometheus_client import Counter
 from pydantic import ValidationError
 
 from cdp_runtime import metrics
@@ -22,12 +22,13 @@ from cdp_runtime.clock import Clock
 from cdp_runtime.codec import encode
 from cdp_runtime.failures import Conflict, Halted, NewerRecord, is_away, reason_of
 from cdp_runtime.letters import dead_letter, poison_reason
-from cdp_runtime.metrics import child
+from cdp_runtime.metrics import child, count
 from cdp_runtime.stage import Stage
 from cdp_runtime.tracing import BatchTrace
 from cdp_runtime.transport import Incoming, Outgoing, Producer, TooLarge
 
 M = TypeVar("M", bound=Contract)
+T = TypeVar("T")
 Decoded = tuple[M, Incoming]
 
 LATENCIES_A_BATCH: Final = 50
@@ -91,11 +92,19 @@ class StageRunner(Generic[M]):
         child(metrics.BATCH_SECONDS, *self.labels).observe((now - started).total_seconds())
         self._observe_latency(decoded, now)
 
-    async def tick(self, watermarks: Mapping[int, datetime]) -> None:
-        """Give the clock its turn; what it emits is acknowledged before its `after_ack` actions run."""
+    async def assigned(self, positions: Mapping[int, int]) -> None:
+        """Let the stage prepare for these partitions, and again until it has."""
+        if self.stage.on_assigned:
+            await self._patiently(partial(self.stage.on_assigned, positions))
+
+    async def tick(self, watermarks: Mapping[int, datetime], positions: Mapping[int, int] | None = None) -> bool:
+        """Give the clock its turn, and whether it wants the next one soon.
+
+        What it emits is acknowledged before its `after_ack` actions run.
+        """
         if self.stage.on_tick is None:
-            return
-        tick = Tick(self._clock.now(), watermarks, self.stage.emits)
+            return False
+        tick = Tick(self._clock.now(), watermarks, self.stage.emits, positions)
         try:
             await self.stage.on_tick(tick, *self.stage.uses)
             if tick.outbox.emitted:
@@ -112,6 +121,8 @@ class StageRunner(Generic[M]):
                 raise
             self._away("tick", error)
             child(metrics.RETRIES, *self.labels, absence_of(error)).inc()
+            return False
+        return tick.hurried
 
     def resume(self) -> None:
         """Go on after a halt: set aside whatever the batch at hand calls for, then count dead letters afresh."""
@@ -155,11 +166,19 @@ class StageRunner(Generic[M]):
 
     async def _run(self, messages: list[Decoded[M]]) -> Batch[M]:
         """One run of the handler, repeated while it conflicts or while what it needs is away."""
+
+        async def run() -> Batch[M]:
+            batch = Batch(messages, self.stage.emits, self._clock.now())
+            await self.stage.handler(batch, *self.stage.uses)
+            return batch
+
+        return await self._patiently(run)
+
+    async def _patiently(self, action: Callable[[], Awaitable[T]]) -> T:
         attempt = 0
         while True:
-            batch = Batch(messages, self.stage.emits, self._clock.now())
             try:
-                await self.stage.handler(batch, *self.stage.uses)
+                done = await action()
             except Conflict:
                 await self._again("conflict", min(attempt, 3))
             except Exception as error:
@@ -169,7 +188,7 @@ class StageRunner(Generic[M]):
                 await self._again(absence_of(error), attempt)
             else:
                 self.absence.note("batch", away=False)
-                return batch
+                return done
             attempt += 1
 
     async def _isolate(self, messages: list[Decoded[M]], error: Exception, attempt: int) -> None:
@@ -276,9 +295,3 @@ class StageRunner(Generic[M]):
 def absence_of(error: Exception) -> str:
     """Which kind of retry it is: what is away, or a newer version of the service that has to be waited for."""
     return "newer" if isinstance(error, NewerRecord) else "away"
-
-
-def count(counter: Counter, labels: tuple[str, ...], values: Iterable[str]) -> None:
-    """Add one for each value, grouped so that a batch costs a few increments."""
-    for value, total in Tally(values).items():
-        child(counter, *labels, value).inc(total)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from cdp_contracts.envelope import Contract
@@ -19,8 +19,9 @@ class Stage(Generic[M]):
 
     `handler(batch, *uses)` loads, decides, saves and emits; it may be run again with the same messages and
     must then have the same effect. `on_tick(tick, *uses)` takes the clock's turn, never while the handler
-    runs. Every message must be emitted from, dead-lettered, called a duplicate or settled: what is not shows
-    in the metrics `cdp_unaccounted_total` and `cdp_conservation_imbalance`.
+    runs. `on_assigned(positions)` is told which offset of each partition is handled next before the first batch or
+    tick that follows an assignment, until it succeeds. Every message must be emitted from, dead-lettered, called a
+    duplicate or settled: what is not shows in the metrics `cdp_unaccounted_total`, `cdp_conservation_imbalance`.
 
     A stage that reads several topics says by `decode` what a record of them is; bytes that are none make it raise
     ValueError. Order holds within a partition, never between topics. `rest_seconds` is for what nobody waits for:
@@ -38,6 +39,7 @@ class Stage(Generic[M]):
         uses: Sequence[object] = (),
         on_tick: Callable[..., Awaitable[None]] | None = None,
         tick_seconds: float = 0.25,
+        on_assigned: Callable[[Mapping[int, int]], Awaitable[None]] | None = None,
         decode: Callable[[Incoming], M] | None = None,
         rest_seconds: float = 0,
         max_records: int | None = None,
@@ -52,6 +54,7 @@ class Stage(Generic[M]):
         self.uses = tuple(uses)
         self.on_tick = on_tick
         self.tick_seconds = tick_seconds
+        self.on_assigned = on_assigned
         self.rest_seconds = rest_seconds
         self.max_records = max_records
         self.others_fault = others_fault

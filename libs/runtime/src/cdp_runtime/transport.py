@@ -49,6 +49,21 @@ class Producer(Protocol):
         ...
 
 
+class History(Protocol):
+    """Reads a topic again beside the stages, as nobody's consumer: no group, no offsets, no effect on either."""
+
+    async def begins(self, topic: str, partition: int) -> int:
+        """The offset of the first record that is kept. Raises Away while the broker is."""
+        ...
+
+    async def read(self, topic: str, partition: int, start: int, until: int) -> Sequence[Incoming]:
+        """The next records from `start` on, or from the first that is kept, all before `until`, in order.
+
+        At most some thousand at once; none if there is none before `until`. Raises Away while the broker is.
+        """
+        ...
+
+
 class TooLarge(Exception):  # noqa: N818
     """The broker refuses a record of this size."""
 

@@ -51,6 +51,7 @@ class _Group:
     tables: Sequence[AnyTable]
     offsets: dict[tuple[str, int], int] = field(default_factory=lambda: defaultdict(int))
     halted: str | None = None
+    prepared: bool = False
 
 
 class LocalBus:
@@ -132,15 +133,26 @@ class LocalBus:
             worked = await self._run_once(group) or worked
         return worked
 
-    async def tick(self) -> None:
-        """The clock's turn in every stage that is caught up, as of now."""
+    async def tick(self, turns: int = 10_000) -> None:
+        """The clock's turn in every stage that is caught up, as of now; so many in a row for one that hurries."""
         now = self.clock.now()
         for group in self._groups.values():
             topics = [topic.name for topic in group.runner.stage.reads]
             partitions = {number for topic in topics for number in range(len(self._partitions(topic)))}
             if group.runner.stage.on_tick and not group.halted:
-                self.note(Action("ticked", group.runner.group, topics[0], 0))
-                await group.runner.tick(dict.fromkeys(partitions, now))
+                await self._prepare(group)
+                for _ in range(turns):
+                    self.note(Action("ticked", group.runner.group, topics[0], 0))
+                    if not await group.runner.tick(dict.fromkeys(partitions, now), self._positions(group)):
+                        break
+
+    async def begins(self, topic: str, partition: int) -> int:
+        """See transport.History."""
+        return 0
+
+    async def read(self, topic: str, partition: int, start: int, until: int) -> Sequence[Incoming]:
+        """See transport.History."""
+        return self._partitions(topic)[partition][start : min(until, start + self.max_records)]
 
     def redeliver(self) -> None:
         """Set every group back to the beginning: a replay of all that was ever read."""
@@ -185,6 +197,7 @@ class LocalBus:
         records = self._fetch(group)
         if not records:
             return False
+        await self._prepare(group)
         name, topic = group.runner.group, records[0].topic
         self.note(Action("fetched", name, topic, len(records)))
         try:
@@ -196,6 +209,16 @@ class LocalBus:
         for record in records:
             group.offsets[record.topic, record.partition] = record.offset + 1
         return True
+
+    async def _prepare(self, group: _Group) -> None:
+        """Before the first batch or tick of a new process."""
+        if not group.prepared:
+            await group.runner.assigned(self._positions(group))
+            group.prepared = True
+
+    def _positions(self, group: _Group) -> dict[int, int]:
+        topics = [topic.name for topic in group.runner.stage.reads]
+        return {n: group.offsets[topic, n] for topic in topics for n in range(len(self._partitions(topic)))}
 
     def _fetch(self, group: _Group) -> list[Incoming]:
         records: list[Incoming] = []
