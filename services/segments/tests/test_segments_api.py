@@ -119,7 +119,10 @@ async def test_why_somebody_is_in_until_the_window_passes(desk, make, noon):
     assert why["why"] == {
         "condition": "count(flash) >= 1 in the last 5 s", "kind": "count", "satisfied": True, "value": 1,
         "threshold": 1, "newest": ["2026-01-05T12:00:01Z"], "changes_at": "2026-01-05T12:00:06Z", "of": [],
-        "note": None,
+        "note": None, "flips_if": [
+            {"kind": "clock", "words": "until 2026-01-05T12:00:06+00:00, if nothing happens", "event": None,
+             "count": None, "amount": None, "at": "2026-01-05T12:00:06Z", "before": None},
+        ],
     }  # fmt: skip
 
 

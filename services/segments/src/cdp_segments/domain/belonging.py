@@ -9,6 +9,7 @@ from typing import ClassVar, Final, TypeAlias
 from cdp_contracts.conditions_v1 import Bucket, InSegment
 
 from cdp_segments.domain.asking import Ask, Measured
+from cdp_segments.domain.remedies import Remedy
 from cdp_segments.domain.selectors import content_key
 from cdp_segments.domain.wording import words
 
@@ -32,6 +33,10 @@ class SegmentLeaf:
     key: str
     asks: ClassVar[tuple[Ask, ...]] = ()
 
+    def lacks(self, person: Measured, now: int) -> Remedy | None:
+        """What the other segment's condition lacks, which is not to be seen from here."""
+        return None
+
 
 @dataclass(frozen=True, slots=True)
 class BucketLeaf:
@@ -49,6 +54,10 @@ class BucketLeaf:
     def holds(self, person: Measured, now: int) -> bool:
         """Whether it is within."""
         return self.condition.low <= self.measure(person) < self.condition.high
+
+    def lacks(self, person: Measured, now: int) -> Remedy | None:
+        """Nothing: the number is the person's for good."""
+        return None
 
 
 def segment_leaf(condition: InSegment, truths: Mapping[str, Truth]) -> SegmentLeaf:

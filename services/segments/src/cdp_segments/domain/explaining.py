@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, Literal
 from uuid import UUID
@@ -15,6 +16,7 @@ from cdp_segments.domain.leaves import CountLeaf, Leaf, leaf_of
 from cdp_segments.domain.marks import EMPTY, Ring
 from cdp_segments.domain.person import Person
 from cdp_segments.domain.reasons import measure, telling_visit
+from cdp_segments.domain.remedies import Remedies, Remedy, by_the_clock, fewest, in_words, together
 from cdp_segments.domain.segments import Segment
 from cdp_segments.domain.sessions import SessionLeaf
 from cdp_segments.domain.telling import moment_of
@@ -43,6 +45,9 @@ class Part(BaseModel):
     note: str | None = Field(default=None, description="what the measure leaves out, if anything")
     newest: tuple[datetime, ...] = Field(default=(), description="when the newest contributing events happened")
     changes_at: datetime | None = Field(default=None, description="when this changes if nothing happens")
+    flips_if: tuple[Remedy, ...] = Field(
+        default=(), description="the smallest changes, all of them needed, that would flip this part"
+    )
     of: tuple[Part, ...] = ()
 
 
@@ -64,6 +69,9 @@ class Explanation(BaseModel):
     evaluated_at: datetime = Field(description="the instant up to which memberships were last brought up to date")
     up_to_date: bool = Field(description="false until the person is held against definitions that changed since")
     at: datetime
+    would_enter_if: tuple[Remedy, ...] | None = Field(
+        description="the smallest changes, all of them needed, by which the condition would hold; null if it does"
+    )
     why: Part
 
 
@@ -71,37 +79,45 @@ def explain(segment: Segment, person: Person, catalog: Catalog, now: int) -> Exp
     """Everything that speaks for or against the membership at an instant."""
     segment = catalog.segments.get(segment.name, segment)
     member = person.members.get(segment.name)
-    flip = segment.next_flip(person, now)
+    flip, satisfied = segment.next_flip(person, now), segment.truth(person, now)
+    why = _part(segment.definition.when, person, catalog, now)
     return Explanation(
         segment=segment.name,
         title=segment.definition.title,
         segment_version=segment.definition.version,
         profile_id=UUID(person.profile_id),
         member=member is not None,
-        satisfied=segment.truth(person, now),
-        summary=_summary(segment, person, now, flip),
+        satisfied=satisfied,
+        summary=_summary(segment, person, now, flip, why),
         since=moment_of(member.since) if member else None,
         expires_at=moment_of(flip) if member and flip is not None else None,
         version=person.version,
         evaluated_at=moment_of(person.evaluated_at),
         up_to_date=person.definitions == catalog.fingerprint,
         at=moment_of(now),
-        why=_part(segment.definition.when, person, catalog, now),
+        would_enter_if=None if satisfied else why.flips_if,
+        why=why,
     )
 
 
-def _summary(segment: Segment, person: Person, now: int, flip: int | None) -> str:
+def _summary(segment: Segment, person: Person, now: int, flip: int | None, why: Part) -> str:
     if segment.definition.state == "archived":
         return "nobody is in an archived segment"
     satisfied = segment.truth(person, now)
     if flip is None:
-        return "in, until something happens" if satisfied else "not in, until something happens"
+        return "in, until something happens" if satisfied else _would_enter(why.flips_if)
     word = "in, leaves" if satisfied else "not in, enters"
     telling = [leaf for leaf in segment.clocked if flip in instants_of(leaf, person)]
     if not all(isinstance(leaf, CountLeaf) for leaf in telling):
         return f"{word} at {moment_of(flip).isoformat()} if nothing happens before"
     rising = dict.fromkeys(counted(leaf.condition) for leaf in telling if isinstance(leaf, CountLeaf))
     return f"{word} at {moment_of(flip).isoformat()} unless {' or '.join(rising)} rises before"
+
+
+def _would_enter(flips: Remedies) -> str:
+    if any(each.kind == "never" for each in flips):
+        return "not in, and nothing can change that by itself"
+    return f"not in, would enter if {in_words(flips)}"
 
 
 def _part(condition: Condition, person: Person, catalog: Catalog, now: int) -> Part:
@@ -126,11 +142,20 @@ def _part(condition: Condition, person: Person, catalog: Catalog, now: int) -> P
 
 
 def _group(condition: Condition, kind: Kind, of: tuple[Part, ...], *, satisfied: bool) -> Part:
-    return Part(condition=words(condition), kind=kind, satisfied=satisfied, of=of)
+    flips = flips_of(kind, of, satisfied=satisfied)
+    return Part(condition=words(condition), kind=kind, satisfied=satisfied, of=of, flips_if=flips)
+
+
+def flips_of(kind: Kind, of: Sequence[Part], *, satisfied: bool) -> Remedies:
+    """What flips a group: all parts that stand in the way, or the one that costs the least."""
+    if kind == ("or" if satisfied else "and"):
+        return together(part.flips_if for part in of if part.satisfied is satisfied)
+    return fewest(part.flips_if for part in of)
 
 
 def _leaf(leaf: Leaf, person: Person, now: int) -> Part:
     found = measure(leaf, person, now)
+    changes_at = _changes_at(leaf, person, now)
     return Part(
         condition=leaf.words,
         kind=leaf.condition.kind,
@@ -139,7 +164,8 @@ def _leaf(leaf: Leaf, person: Person, now: int) -> Part:
         threshold=found.threshold,
         note=found.note,
         newest=tuple(moment_of(at) for at, *_ in _contributing(leaf, person, now)[-NEWEST:]),
-        changes_at=_changes_at(leaf, person, now),
+        changes_at=None if changes_at is None else moment_of(changes_at),
+        flips_if=(leaf.lacks(person, now) or by_the_clock(changes_at, "if nothing happens"),),
     )
 
 
@@ -156,11 +182,10 @@ def _contributing(leaf: Leaf, person: Person, now: int) -> Ring:
             return sorted({mark[:2] for ask in leaf.asks for mark in ask.held(person, now)})
 
 
-def _changes_at(leaf: Leaf, person: Person, now: int) -> datetime | None:
+def _changes_at(leaf: Leaf, person: Person, now: int) -> int | None:
     satisfied = measure(leaf, person, now).satisfied
     later = sorted(i for i in instants_of(leaf, person) if now < i < FOREVER)
-    flip = next((i for i in later if measure(leaf, person, i).satisfied is not satisfied), None)
-    return None if flip is None else moment_of(flip)
+    return next((i for i in later if measure(leaf, person, i).satisfied is not satisfied), None)
 
 
 def instants_of(leaf: Leaf, person: Person) -> set[int]:

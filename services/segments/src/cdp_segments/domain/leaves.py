@@ -28,13 +28,14 @@ from cdp_contracts.conditions_v1 import (
 
 from cdp_segments.domain.asking import Ask, Measured
 from cdp_segments.domain.belonging import BucketLeaf, SegmentLeaf, Truth, bucket_leaf, segment_leaf
-from cdp_segments.domain.comparing import check_operand, compare_numbers
+from cdp_segments.domain.comparing import COMPARISONS, check_operand, compare_numbers
 from cdp_segments.domain.occurrences import AbsenceLeaf, OccurrenceLeaf, absence_leaf, occurrence_leaf
 from cdp_segments.domain.quantities import Quantity, quantity_of, rounded
+from cdp_segments.domain.remedies import Remedy, another_value, more_events, trait_remedy
 from cdp_segments.domain.selectors import Selector, content_key
 from cdp_segments.domain.sessions import SessionLeaf, aggregate_test, count_test, session_leaf
 from cdp_segments.domain.windows import reach_of
-from cdp_segments.domain.wording import LeafCondition, words
+from cdp_segments.domain.wording import LeafCondition, aggregated, within, words
 
 NO_OTHERS: Final[Mapping[str, Truth]] = MappingProxyType({})
 
@@ -55,6 +56,11 @@ class TraitLeaf:
     key: str
     asks: ClassVar[tuple[Ask, ...]] = ()
 
+    def lacks(self, person: Measured, now: int) -> Remedy | None:
+        """Another value."""
+        holds = COMPARISONS[self.condition.op](person.trait(self.path), self.condition.value)
+        return trait_remedy(self.condition, holds=holds)
+
 
 @dataclass(frozen=True, slots=True)
 class CountLeaf:
@@ -73,6 +79,10 @@ class CountLeaf:
     def measure(self, person: Measured, now: int) -> int:
         """How many of the events the window holds, up to n + 1."""
         return min(len(self.ask.held(person, now)), self.condition.n + 1)
+
+    def lacks(self, person: Measured, now: int) -> Remedy | None:
+        """More of the events."""
+        return more_events(person, now, self.ask, self.condition)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +112,14 @@ class QuantityLeaf:
     def capped(self, person: Measured, now: int) -> bool:
         """Whether the window may hold events that are not kept."""
         return self.quantity.capped(person, now)
+
+    def lacks(self, person: Measured, now: int) -> Remedy | None:
+        """More of the events, or an amount that moves."""
+        if isinstance(self.condition, Count):
+            return more_events(person, now, self.quantity.ask, self.condition)
+        found, truth = self.measure(person, now), self.holds(person, now)
+        what = f"{aggregated(self.condition)}{within(self.condition.window)}"
+        return another_value(self.op, self.threshold, found, what, truth=truth)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +158,14 @@ class RatioLeaf:
     def capped(self, person: Measured, now: int) -> bool:
         """Whether a window may hold events that are not kept."""
         return self.numerator.capped(person, now) or self.denominator.capped(person, now)
+
+    def lacks(self, person: Measured, now: int) -> Remedy | None:
+        """Enough below, or a ratio that moves."""
+        below, least = self.denominator.measure(person, now), self.condition.min_denominator
+        if below is None or below < least:
+            return another_value(">=", least, below, f"the denominator of {self.words}", truth=False)
+        found, truth = self.measure(person, now), self.holds(person, now)
+        return another_value(self.condition.op, self.threshold, found, "the ratio", truth=truth)
 
 
 RingLeaf: TypeAlias = QuantityLeaf | RatioLeaf | OccurrenceLeaf | AbsenceLeaf

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from cdp_contracts.conditions_v1 import Absence, First, Last
 
 from cdp_segments.domain.asking import Ask, Measured
+from cdp_segments.domain.remedies import Remedy, once_more
 from cdp_segments.domain.selectors import FIRST_OF_ALL, Selector, content_key
+from cdp_segments.domain.telling import moment_of
 from cdp_segments.domain.windows import reach_of
-from cdp_segments.domain.wording import words
+from cdp_segments.domain.wording import events_of, words
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,16 @@ class OccurrenceLeaf:
         """Whether there is one and it does. Of a first one only the oldest mark is kept."""
         ring, reach = self.ask.ring(person), self.ask.reach
         return bool(ring) and reach.after(now) < ring[-1][0] <= reach.upto(now)
+
+    def lacks(self, person: Measured, now: int) -> Remedy | None:
+        """One event, if there is none yet or a later one makes a difference."""
+        ring, reach = self.ask.ring(person), self.ask.reach
+        if ring and isinstance(self.condition, First):
+            return None
+        holds = self.holds(person, now)
+        helps = reach.delayed if holds else not ring or ring[-1][0] <= reach.after(now)
+        at = reach.enters(now) if reach.delayed and not holds else None
+        return once_more(self.condition.event, events_of(self.condition), at) if helps else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +74,15 @@ class AbsenceLeaf:
     def holds(self, person: Measured, now: int) -> bool:
         """Whether it has not happened."""
         return not self.happened(person, now) and self.known_for_long(person, now)
+
+    def lacks(self, person: Measured, now: int) -> Remedy | None:
+        """One event if that is absent; of somebody who has done nothing at all, any event, and then time."""
+        if self.holds(person, now):
+            return once_more(self.condition.event, events_of(self.condition))
+        if self.age is None or self.age.ring(person) or self.happened(person, now):
+            return None
+        at = moment_of(self.age.reach.leaves(now))
+        return Remedy(kind="events", words=f"1 event, and then none until {at.isoformat()}", count=1, at=at)
 
 
 def occurrence_leaf(condition: First | Last) -> OccurrenceLeaf:

@@ -13,11 +13,14 @@ from cdp_segments.domain.asking import Ask, Measured
 from cdp_segments.domain.comparing import compare_numbers
 from cdp_segments.domain.marks import EMPTY, between, inside
 from cdp_segments.domain.quantities import Function, Quantity, amount
+from cdp_segments.domain.remedies import NEVER, Remedy, fewest, in_words, steps_up
 from cdp_segments.domain.selectors import Selector, content_key
 from cdp_segments.domain.visits import Span, Visits
 from cdp_segments.domain.windows import Ever, milliseconds
-from cdp_segments.domain.wording import aggregated, counted, words
+from cdp_segments.domain.wording import aggregated, counted, events_of, within, words
 
+NEW: Final[Span] = (-1, -1)
+"""A visit that has yet to begin."""
 RISING: Final = frozenset({">", ">="})
 
 
@@ -26,6 +29,7 @@ class SessionTest:
     """A count or an aggregate within a visit. Of a count the newest n + 1 events decide, else the newest 512."""
 
     words: str
+    named: str
     selector: Selector
     function: Function
     op: CompareOp
@@ -47,6 +51,15 @@ class SessionTest:
         """Whether the visit may have had events that count and are not kept."""
         ring = visits.marks.get(self.selector.key, EMPTY)
         return self.function != "count" and between(ring, *span) >= self.capacity
+
+    def lacks(self, visits: Visits, span: Span) -> Remedy:
+        """What this visit would need to pass."""
+        found = self.measure(visits, span)
+        if self.function != "count":
+            return Remedy(kind="value", words=f"{self.words} {self.op} {self.threshold:.15g}")
+        more = steps_up(self.op, int(self.threshold), int(found or 0), truth=False)
+        words = f"{more} more {self.named}"
+        return Remedy(kind="events", words=words, event=self.selector.event, count=more) if more else NEVER
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +87,26 @@ class SessionLeaf:
             return False
         return any(self.fulfilled(visits, span) for span in reversed(visits.spans))
 
+    def lacks(self, person: Measured, now: int) -> Remedy | None:
+        """More events in the visit that goes on, or in a new one, whichever takes fewer."""
+        if self.holds(person):
+            return NEVER if self.latches else Remedy(kind="visit", words=f"no visit with {self.words}")
+        visits = person.visits.get(self.gap) or Visits()
+        going_on = [span for span in visits.spans[-1:] if now - span[1] < self.gap]
+        first, *more = fewest([self._failing(visits, span) for span in (*going_on, NEW)])
+        if not more:
+            return first.model_copy(update={"words": f"{first.words}{self._within}"})
+        words = f"{in_words([first, *more])}{self._within}"
+        return Remedy(kind="visit", words=words, count=sum(each.count or 0 for each in (first, *more)))
+
+    @property
+    def _within(self) -> str:
+        return within(Session(gap_seconds=self.gap / 1000))
+
+    def _failing(self, visits: Visits, span: Span) -> tuple[Remedy, ...]:
+        failing = [test.lacks(visits, span) for test in self.tests if not test.passes(visits, span)]
+        return (*failing,) or (Remedy(kind="visit", words="another visit"),)
+
 
 def session_leaf(
     condition: Count | Aggregate | InSession, session: Session, tests: Sequence[SessionTest]
@@ -90,11 +123,15 @@ def session_leaf(
 
 def count_test(count: Count | SessionCount) -> SessionTest:
     """The test of a count; ValueError naming the property and the rule if a filter makes no sense."""
-    return SessionTest(counted(count), Selector.of(count), "count", count.op, count.n, count.n + 1)
+    return SessionTest(
+        counted(count), events_of(count), Selector.of(count), "count", count.op, count.n, count.n + 1
+    )
 
 
 def aggregate_test(aggregate: Aggregate) -> SessionTest:
     """The test of an aggregate."""
     ask = Quantity.of(aggregate.function, Selector.valued(aggregate), Ever()).ask
     what, threshold = aggregated(aggregate), aggregate.value
-    return SessionTest(what, ask.selector, aggregate.function, aggregate.op, threshold, ask.capacity)
+    return SessionTest(
+        what, events_of(aggregate), ask.selector, aggregate.function, aggregate.op, threshold, ask.capacity
+    )

@@ -148,3 +148,19 @@ def duration(seconds: float) -> str:
         if seconds % size == 0 and seconds >= (2 * size if unit == "d" else size):
             return f"{seconds / size:.0f} {unit}"
     return f"{seconds:g} s"
+
+
+def events_of(condition: Count | CountOf | SessionCount | Aggregate | AggregateOf | Absence | First | Last) -> str:
+    """Which events, such as view where price > 3."""
+    return _events(condition)
+
+
+def within(window: Window) -> str:
+    """The window as a bound on what is to come, with a space before it; nothing for one without bounds."""
+    match window:
+        case Lifetime():
+            return ""
+        case Sliding(seconds=seconds):
+            return f" within {duration(seconds)}"
+        case _:
+            return f" {_window(window)}"
