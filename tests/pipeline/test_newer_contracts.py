@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from assembly import Pipeline
@@ -35,7 +34,7 @@ def widen(part: dict[str, Any]) -> None:
 
 
 def widening(write: Callable[[Outgoing], None]) -> Callable[[Outgoing], None]:
-    return lambda record: write(replace(record, value=from_the_future(record.value)))
+    return lambda record: write(record._replace(value=from_the_future(record.value)))
 
 
 async def told(platform: Pipeline) -> Pipeline:

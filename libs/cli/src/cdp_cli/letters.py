@@ -52,7 +52,7 @@ class Letter:
     @cached_property
     def origin(self) -> Origin:
         """Where it came from first, also if it was put back before."""
-        return origin_of(replace(self.record, topic=self.source))
+        return origin_of(self.record._replace(topic=self.source))
 
     @property
     def failed_at(self) -> datetime:
@@ -107,7 +107,7 @@ async def collected(
             place = (record.topic, int(mark[f.SETTLED_PARTITION]), int(mark[f.SETTLED_OFFSET]))
             settled[place] = mark[f.SETTLED].decode()
         elif wanted(letter := Letter.of(record)):
-            found.append(letter if values else replace(letter, record=replace(record, value=None)))
+            found.append(letter if values else replace(letter, record=record._replace(value=None)))
     marked = [replace(letter, settled=settled.get(place_of(letter.record), "")) for letter in found]
     return sorted(marked, key=lambda letter: place_of(letter.record))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from cdp_contracts import failures_v1
 from cdp_contracts.envelope import Contract
@@ -21,8 +21,7 @@ DUPLICATE: Final = "duplicate"
 SETTLED: Final = "settled"
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """Where a message stands in its topic and when it was written there; the same on every redelivery."""
 
     topic: str
@@ -45,8 +44,7 @@ def origin_of(record: Incoming) -> Origin:
     return Origin(record.topic, *place, timestamp)
 
 
-@dataclass(frozen=True, slots=True)
-class Emitted:
+class Emitted(NamedTuple):
     """A message to be sent, and the record that caused it (None for a timer)."""
 
     topic: Topic[Contract]

@@ -7,7 +7,7 @@ await shop.play(ada.waits(minutes=31).views())
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, Self, TypeAlias
 from uuid import uuid5
 
@@ -160,7 +160,7 @@ class Scenario:
         if event.timestamp is None:
             event = event.model_copy(update={"timestamp": self._times.setdefault(str(event.message_id), now)})
         record = encode(EVENTS_RECEIVED, event, source="scenario", now=self.clock.now())
-        self.bus.write(replace(record, key=key_of(event)))
+        self.bus.write(record._replace(key=key_of(event)))
         self.clock.advance(PACE_SECONDS)
 
     async def wait(self, seconds: float) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Final, Protocol
 
@@ -63,6 +62,24 @@ for i, key in ipairs(KEYS) do
     redis.call('EXPIRE', key, ARGV[1])
   end
 end
+"""
+
+
+CLAIM: Final = """
+local names, found = tonumber(ARGV[2]), {}
+for i = 1, #KEYS / names do
+  local current, place = (i - 1) * names + 1, false
+  for key = current + 1, current + names - 1 do
+    place = place or redis.call('GET', KEYS[key])
+  end
+  local known = redis.call('SET', KEYS[current], ARGV[i + 2], 'NX', 'GET', 'EX', ARGV[1])
+  place = place or known
+  if place then
+    found[#found + 1] = i - 1
+    found[#found + 1] = place
+  end
+end
+return found
 """
 
 
@@ -129,6 +146,7 @@ class RedisDedup:
         self._seconds = seconds
         self._pseudonyms = pseudonyms
         self._redis = redis_client(settings)
+        self._claim = self._redis.register_script(CLAIM)
         self._copy = self._redis.register_script(COPY)
 
     async def claim(self, sightings: Sequence[Sighting | None]) -> list[bool]:
@@ -146,19 +164,12 @@ class RedisDedup:
 
     async def _places(self, sightings: Sequence[Sighting]) -> list[bytes | None]:
         """Where each was seen first, under a former pepper rather than under the current one; None: here."""
-        pipeline = self._redis.pipeline(transaction=False)
-        for sighting in sightings:
-            current, *former = [seen_key(sighting.tenant, n) for n in self._pseudonyms.all_of(*named(sighting))]
-            if former:
-                pipeline.mget(former)
-            pipeline.execute_command("SET", current, sighting.place, "NX", "GET", "EX", self._seconds, get=True)
-        answers = await pipeline.execute()
-        if len(answers) == len(sightings):
-            return list(answers)
-        return [
-            next((place for place in former if place), current)
-            for former, current in zip(answers[::2], answers[1::2], strict=True)
-        ]
+        names = [self._pseudonyms.all_of(*named(sighting)) for sighting in sightings]
+        keys = [seen_key(s.tenant, n) for s, known_by in zip(sightings, names, strict=True) for n in known_by]
+        places = [sighting.place for sighting in sightings]
+        answer = await self._claim(keys=keys, args=[self._seconds, len(names[0]), *places])
+        found = dict(zip(answer[::2], answer[1::2], strict=True))
+        return [found.get(n) for n in range(len(sightings))]
 
     async def ping(self) -> None:
         """Raise if Redis does not answer."""
@@ -239,7 +250,7 @@ class BrokerLog:
 
     def _record(self, taken: Taken, now: datetime, trace: Headers) -> Outgoing:
         record = encode(EVENTS_RECEIVED, taken.event, source=self._source, now=now, trace=trace)
-        return replace(record, key=taken.key.encode()) if taken.key else record
+        return record._replace(key=taken.key.encode()) if taken.key else record
 
 
 class MemoryLog:
