@@ -21,7 +21,7 @@ from cdp_consent.domain.ledger import hash_of
 from cdp_consent.store import document_of, entry_in
 from cdp_contracts.topics import PROFILES_UPDATED
 from cdp_devstack.platform import PEPPER, TENANT
-from cdp_runtime.kafka_client import partition_of
+from cdp_runtime.kafka_sends import partition_of
 from cdp_runtime.pseudonyms import Pseudonymizer
 from pymongo import MongoClient
 

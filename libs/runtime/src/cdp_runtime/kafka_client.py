@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import ssl
 from collections.abc import Coroutine, Sequence
-from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.client import AIOKafkaClient
 from aiokafka.conn import collect_hosts, create_conn
-from aiokafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
-from aiokafka.partitioner import murmur2
+from aiokafka.errors import KafkaError, KafkaTimeoutError
 from faststream.kafka import KafkaBroker
 from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
 
 from cdp_runtime.failures import Away, reason_of
+from cdp_runtime.kafka_sends import (
+    BATCH_BYTES,
+    LARGEST,
+    Sending,
+    first_failure,
+    in_batches,
+    one_by_one,
+    partition_of,
+)
 from cdp_runtime.settings import KafkaSettings, tls_context
 from cdp_runtime.transport import Outgoing, TooLarge
 
@@ -26,7 +32,7 @@ Options: TypeAlias = dict[str, Any]  # keyword arguments of aiokafka's clients
 
 log: Final = logging.getLogger("cdp.kafka")
 
-BATCH_BYTES: Final = 512 * 1024
+MANY: Final = 50  # records at once, from which on making batches of them pays
 START_SECONDS: Final = 60.0
 TURN_SECONDS: Final = 0.1
 
@@ -162,22 +168,13 @@ class KafkaProducer:
         Those that were on their way may still be written, all others are not.
         """
         producer = await self._started()
-        futures: list[asyncio.Future[Any]] = []
+        sends: list[Sending] = []
         failure: Exception | None = None
-        for index, record in enumerate(records):
-            try:
-                sending = producer.send(
-                    record.topic, record.value, key=record.key, partition=record.partition,
-                    headers=list(record.headers),
-                )  # fmt: skip
-                futures.append(await sending)
-            except MessageSizeTooLargeError:
-                failure = TooLarge(index)
-                break
-            except (KafkaError, OSError) as error:
-                failure = error
-                break
-        unanswered = await first_failure(futures, self._settings.send_seconds)
+        try:
+            await (in_batches if len(records) >= MANY else one_by_one)(producer, records, sends)
+        except (TooLarge, KafkaError, OSError) as error:
+            failure = error
+        unanswered = await first_failure(sends, self._settings.send_seconds)
         failure = failure or unanswered
         if isinstance(failure, TooLarge):
             raise failure
@@ -209,6 +206,7 @@ class KafkaProducer:
                     acks="all",
                     enable_idempotence=self._settings.idempotent,
                     max_batch_size=BATCH_BYTES,
+                    max_request_size=LARGEST,
                     linger_ms=0,  # a stage hands over whole batches: waiting for more would only be late
                     partitioner=partition_of,
                     request_timeout_ms=int(self._settings.send_seconds * 1000),
@@ -239,34 +237,6 @@ async def abandon(producer: AIOKafkaProducer) -> None:
     producer._message_accumulator.fail_all(KafkaTimeoutError())  # noqa: SLF001  # who waits for it is told
     await producer.stop()
     await producer.client.close()
-
-
-def partition_of(key: bytes | None, partitions: list[int], available: list[int]) -> int:
-    """Where a key belongs, as in every Java client; anywhere without one. Keys come again and again."""
-    if key is None:
-        return random.choice(available or partitions)  # nosec B311  # spreads load
-    return partitions[_spread(key) % len(partitions)]
-
-
-@lru_cache(maxsize=65_536)
-def _spread(key: bytes) -> int:
-    return int(murmur2(key)) & 0x7FFFFFFF
-
-
-async def first_failure(sends: Sequence[asyncio.Future[Any]], seconds: float) -> Exception | None:
-    """The failure among sends, an oversize record before any other; a timeout if none is answered for so long."""
-    try:
-        for send in sends:
-            if not send.done() and not (await asyncio.wait({send}, timeout=seconds))[0]:
-                return TimeoutError("nothing was acknowledged")
-        failures = [(i, error) for i, send in enumerate(sends) if (error := send.exception())]
-    finally:
-        for send in sends:
-            send.cancel()  # nobody asks for it any more
-    for index, failure in failures:
-        if isinstance(failure, MessageSizeTooLargeError):
-            return TooLarge(index)
-    return next((error for _, error in failures if isinstance(error, Exception)), None)
 
 
 def given_up(consumer: AIOKafkaConsumer) -> bool:
