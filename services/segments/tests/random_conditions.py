@@ -15,6 +15,8 @@ from cdp_contracts.conditions_v1 import (
     Condition,
     Count,
     CountOf,
+    Dwell,
+    EventSequence,
     First,
     InSegment,
     InSession,
@@ -30,6 +32,7 @@ from cdp_contracts.conditions_v1 import (
     Trait,
 )
 from cdp_contracts.events_v1 import Event
+from cdp_contracts.sequences_v1 import Interruption, NotAfter, SequenceStep
 from hypothesis import strategies as st
 
 operators = st.sampled_from(["==", "!=", ">", ">=", "<", "<="])
@@ -107,6 +110,52 @@ session_counts = st.builds(SessionCount, event=names, where=wheres, op=operators
 in_sessions = st.builds(
     InSession, session=sessions, all=st.lists(session_counts, min_size=1, max_size=3).map(tuple)
 )
+spans = st.sampled_from([0.5, 1, 2])
+seldom = st.one_of(st.none(), st.none(), spans)
+often = st.sampled_from(["view", "view", "buy", "*"])
+few_wheres = st.builds(lambda n, rule: () if n else (rule,), st.integers(0, 4), filters)
+
+
+def sequence_of(first, steps, not_after, same, window, **bounds) -> EventSequence:
+    """A sequence that makes sense: what must not happen has the same property only if the steps have."""
+    steps = steps if steps or not_after else [first]
+    if same is None:
+        alike = [tuple(each.model_copy(update={"same": False}) for each in step.not_between) for step in steps]
+        steps = [step.model_copy(update={"not_between": own}) for step, own in zip(steps, alike, strict=True)]
+    if not_after:
+        longest = getattr(window, "seconds", None) or getattr(window, "to_seconds", None) or 4
+        about = {"same": not_after.same and same is not None, "within_seconds": min(2, longest / 2)}
+        not_after = not_after.model_copy(update=about)
+    return EventSequence(steps=(first, *steps), not_after=not_after, same=same, window=window, **bounds)
+
+
+interruptions = st.builds(Interruption, event=often, where=few_wheres, same=st.booleans())
+silences = st.builds(NotAfter, event=often, where=few_wheres, same=st.booleans(), within_seconds=st.just(1))
+followers = st.builds(
+    SequenceStep,
+    event=often,
+    where=few_wheres,
+    within_seconds=seldom,
+    not_between=st.one_of(st.just(()), st.lists(interruptions, max_size=2).map(tuple)),
+)
+sequences = st.builds(
+    sequence_of,
+    first=st.builds(SequenceStep, event=often, where=few_wheres),
+    steps=st.one_of(st.lists(followers, max_size=1), st.lists(followers, max_size=3)),
+    not_after=st.one_of(st.none(), silences),
+    same=st.sampled_from([*[None] * 4, "kind", "amount", "price.net"]),
+    window=st.builds(lambda n, window: window if n else Lifetime(), st.integers(0, 2), timed),
+    within_seconds=seldom,
+    times=st.sampled_from([1, 1, 1, 2, 3]),
+)
+lengths = st.sampled_from([(0.5, None), (1, 2), (None, 1), (2, 3600), (None, 0.5), (7200, None)])
+dwells = st.builds(
+    lambda trait, length: Dwell(
+        trait=trait.trait, op=trait.op, value=trait.value, at_least_seconds=length[0], less_than_seconds=length[1]
+    ),
+    traits,
+    lengths,
+)
 conditions: st.SearchStrategy[Condition] = st.recursive(
     st.one_of(
         counts,
@@ -120,6 +169,9 @@ conditions: st.SearchStrategy[Condition] = st.recursive(
         belongings,
         traits,
         in_sessions,
+        sequences,
+        sequences,
+        dwells,
     ),
     lambda inner: st.one_of(
         st.builds(And, of=st.lists(inner, min_size=1, max_size=3).map(tuple)),
@@ -129,6 +181,14 @@ conditions: st.SearchStrategy[Condition] = st.recursive(
     max_leaves=4,
 )
 
+trait_values = st.fixed_dictionaries(
+    {},
+    optional={
+        "plan": st.sampled_from(["x", "y", None]),
+        "age": st.one_of(numbers, st.none(), st.just("old")),
+        "home": st.one_of(st.none(), st.builds(lambda city: {"city": city}, st.sampled_from(["x", "y"]))),
+    },
+)
 prices = st.one_of(numbers, st.builds(lambda net: {"net": net}, numbers))
 properties = st.fixed_dictionaries(
     {},
@@ -141,15 +201,8 @@ properties = st.fixed_dictionaries(
 events = st.one_of(
     st.builds(Event, type=st.just("track"), name=st.sampled_from(["view", "buy"]), properties=properties),
     st.builds(Event, type=st.just("page"), name=st.sampled_from(["home", "view"]), properties=properties),
-    st.just(Event(type="identify", name="identify")),
-)
-trait_values = st.fixed_dictionaries(
-    {},
-    optional={
-        "plan": st.sampled_from(["x", "y", None]),
-        "age": st.one_of(numbers, st.none(), st.just("old")),
-        "home": st.one_of(st.none(), st.builds(lambda city: {"city": city}, st.sampled_from(["x", "y"]))),
-    },
+    st.builds(Event, type=st.just("identify"), name=st.just("identify"), traits=trait_values),
+    st.builds(Event, type=st.just("group"), name=st.just("group"), traits=trait_values),
 )
 
 

@@ -49,6 +49,15 @@ CONDITIONS = {
         "kind": "and",
         "of": [{"kind": "in_segment", "segment": "new"}, {"kind": "bucket", "seed": "x", "high": 0.5}],
     },
+    "decided": {
+        "kind": "sequence", "steps": [{"event": "view"}, {"event": "buy", "within_seconds": 6}], "same": "sku",
+    },
+    "hesitant": {
+        "kind": "sequence", "steps": [{"event": "view"}, {"event": "view", "not_between": [{"event": "buy"}]}],
+        "not_after": {"event": "buy", "within_seconds": 4}, "times": 2, "window": LATELY,
+    },
+    "long-pro": {"kind": "dwell", "trait": "plan", "value": "pro", "at_least_seconds": 7},
+    "just-pro": {"kind": "dwell", "trait": "plan", "value": "pro", "less_than_seconds": 990},
     "pro": {"kind": "trait", "trait": "plan", "op": "==", "value": "pro"},
 }  # fmt: skip
 
@@ -118,9 +127,12 @@ class Story(Schedule):
             return []
         name = self.random.choice(list(self.somebodies))
         identifier = self.random.choice(self.somebodies[name].identifiers)
+        event = self.make.event(
+            n, name, self.random.choice(["view", "view", "buy"]), price=n % 10, sku=n % 3
+        ).event
         if self.random.random() < 0.3:
             self.plans[identifier] = (n, self.random.choice(["pro", "free"]))
-        event = self.make.event(n, name, self.random.choice(["view", "view", "buy"]), price=n % 10).event
+            event = event.model_copy(update={"traits": {"plan": self.plans[identifier][1]}})
         update = self.told_of(n, name, at=self.random.randint(0, 30) / 2, event=event, part=identifier)
         update = update.model_copy(update={"received_at": self.at(100)})
         self.events.append((identifier, update))

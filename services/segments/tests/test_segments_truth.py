@@ -100,14 +100,15 @@ class Life:
     def _happen(self, addressed: UUID, step: Step) -> None:
         update = self._update(addressed, event=step.event, late=step.late)
         home = record(ELDER if self.merged else addressed)
-        at = self.now - step.late
-        self.happenings[home].append(Happening(update.message_id, at, step.event, mark_of(update)[1]))
+        self.happenings[home].append(happening(update))
         self._deliver(update)
 
     def _learn(self, addressed: UUID, traits: dict[str, Any]) -> None:
         home = ELDER if self.merged else addressed
         self.traits[record(home)] |= traits
-        self._deliver(self._update(home, traits=traits))
+        update = self._update(home, traits=traits, event=Event(type="identify", name="identify", traits=traits))
+        self.happenings[record(home)].append(happening(update))
+        self._deliver(update)
 
     def _merge(self) -> None:
         elder, younger = record(ELDER), record(YOUNGER)
@@ -154,6 +155,11 @@ class Life:
         return History(self.happenings.get(home, ()), self.traits[home], home.partition("/")[2], others)
 
 
+def happening(update: ProfileUpdated) -> Happening:
+    assert update.event
+    return Happening(update.message_id, milliseconds_of(update.occurred_at), update.event, mark_of(update)[1])
+
+
 def record(profile: UUID) -> str:
     return person_id("demo", profile)
 
@@ -182,7 +188,7 @@ def test_of_more_events_than_are_kept_the_newest_count(conditions: list[Conditio
         check_truth(conditions, life)
 
 
-def check_truth(conditions: list[Condition], life: list[Step]) -> None:
+def check_truth(conditions: list[Condition], life: list[Step]) -> Life:
     definitions = [define(f"s{n}", downwards(condition, n)) for n, condition in enumerate(conditions)]
     lived = Life(Catalog(compile_segment(definition) for definition in definitions))
     begun: set[str] = set()
@@ -195,6 +201,7 @@ def check_truth(conditions: list[Condition], life: list[Step]) -> None:
                     assert (definition.name in lived.people[home].members) is expected, (definition.name, step)
     assert lived.people[record(YOUNGER)].members == {} or not lived.merged
     check_told(lived)
+    return lived
 
 
 def check_told(lived: Life) -> None:

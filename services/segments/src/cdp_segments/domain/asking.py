@@ -10,6 +10,7 @@ from pydantic import JsonValue
 
 from cdp_segments.domain.marks import EMPTY, Ring
 from cdp_segments.domain.selectors import Selector
+from cdp_segments.domain.trait_changes import TraitTold
 from cdp_segments.domain.visits import Visits
 from cdp_segments.domain.windows import Ever, Reach, held
 
@@ -34,7 +35,7 @@ class Ask:
     `places`, counted from the newest, are those whose leaving the window may change the truth; None: any mark's.
     """
 
-    selector: Selector
+    selector: Selector | TraitTold
     capacity: int
     reach: Reach
     places: tuple[int, ...] | None = None
@@ -54,7 +55,7 @@ class Ask:
 
     def instants(self, person: Measured) -> Iterator[int]:
         """When the clock alone may change the truth, in any order."""
-        ring = self.ring(person)
+        ring = self.selector.watched(self.ring(person))
         watched = ring if self.places is None else [ring[-k] for k in self.places if k <= len(ring)]
         for at, *_ in watched if self.clocked else ():
             yield self.reach.leaves(at)

@@ -19,6 +19,7 @@ from cdp_segments.domain.person import Person
 from cdp_segments.domain.segments import Segment, linked
 from cdp_segments.domain.selectors import ANYTHING, Filter, Selector, content_key, names_of
 from cdp_segments.domain.sessions import SessionLeaf
+from cdp_segments.domain.trait_changes import TraitTold
 from cdp_segments.domain.visits import Visits
 from cdp_segments.domain.windows import FOREVER, Reach, next_change
 
@@ -29,7 +30,7 @@ Step: TypeAlias = tuple[Reach, int | None]  # a window and which mark's leaving 
 class Tally:
     """All that hangs on one selector."""
 
-    selector: Selector
+    selector: Selector | TraitTold
     capacity: int = 0
     segments: set[Segment] = field(default_factory=set)
     clocked: set[Segment] = field(default_factory=set)
@@ -53,6 +54,7 @@ class Tally:
 
     def deadline(self, ring: Ring, now: int) -> int | None:
         """The first instant after now at which the clock may flip something; None if there is none."""
+        ring = self.selector.watched(ring)
         first, size = FOREVER, len(ring)
         for reach, k in self.steps:
             if k is None:
@@ -85,9 +87,9 @@ class NameIndex:
     others: list[Tally] = field(default_factory=list)
     by_value: dict[tuple[str, ...], dict[JsonKey, list[Tally]]] = field(default_factory=dict)
 
-    def add(self, tally: Tally) -> None:
+    def add(self, tally: Tally, selector: Selector) -> None:
         """Put the selector where the fewest events will find it."""
-        chosen: Filter | None = next((f for f in tally.selector.filters if f.indexable), None)
+        chosen: Filter | None = next((f for f in selector.filters if f.indexable), None)
         if chosen is None:
             self.others.append(tally)
         else:
@@ -123,11 +125,12 @@ class Catalog:
         self.visits: dict[int, VisitPlan] = {}
         self.traits: dict[str, dict[tuple[str, ...], set[Segment]]] = defaultdict(dict)
         self._names: dict[str, NameIndex] = defaultdict(NameIndex)
+        self._told: dict[str, list[Tally]] = defaultdict(list)
         for segment in live:
             for leaf in segment.inner:
                 self._add(segment, leaf)
         for tally in self.tallies.values():
-            self._names[tally.selector.event].add(tally)
+            self._index(tally)
 
     @cached_property
     def open_to_all(self) -> frozenset[Segment]:
@@ -137,12 +140,13 @@ class Catalog:
 
     def matching(self, event: Event) -> list[Tally]:
         """The selectors that count the event."""
-        return [
+        candidates = [
             tally
             for name in (*names_of(event), ANYTHING)
             for tally in self._names.get(name, NO_NAMES).candidates(event.properties)
-            if tally.selector.accepts(event.properties)
         ]
+        candidates += [tally for name in event.traits for tally in self._told.get(name, ())]
+        return [tally for tally in candidates if tally.selector.accepts(event)]
 
     def deadline(self, person: Person, now: int) -> int | None:
         """The first instant after now at which the clock may flip something, over all the person's state."""
@@ -178,5 +182,11 @@ class Catalog:
             plan.capacities[key] = max(plan.capacities.get(key, 0), test.capacity)
             plan.counting[key].add(leaf.key)
 
-    def _tally(self, selector: Selector) -> Tally:
+    def _index(self, tally: Tally) -> None:
+        if isinstance(tally.selector, TraitTold):
+            self._told[tally.selector.path[0]].append(tally)
+        else:
+            self._names[tally.selector.event].add(tally, tally.selector)
+
+    def _tally(self, selector: Selector | TraitTold) -> Tally:
         return self.tallies.setdefault(selector.key, Tally(selector))

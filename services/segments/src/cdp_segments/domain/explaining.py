@@ -12,12 +12,14 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from cdp_segments.domain.belonging import nobody
 from cdp_segments.domain.catalog import Catalog
-from cdp_segments.domain.leaves import CountLeaf, Leaf, leaf_of
+from cdp_segments.domain.dwelling import DwellLeaf
+from cdp_segments.domain.leaves import CountLeaf, Leaf, instants_of, leaf_of
 from cdp_segments.domain.marks import EMPTY, Ring
 from cdp_segments.domain.person import Person
 from cdp_segments.domain.reasons import measure, telling_visit
 from cdp_segments.domain.remedies import Remedies, Remedy, by_the_clock, fewest, in_words, together
 from cdp_segments.domain.segments import Segment
+from cdp_segments.domain.sequences import SequenceLeaf
 from cdp_segments.domain.sessions import SessionLeaf
 from cdp_segments.domain.telling import moment_of
 from cdp_segments.domain.windows import FOREVER
@@ -25,8 +27,8 @@ from cdp_segments.domain.wording import counted, words
 
 NEWEST: Final = 5
 Kind = Literal[
-    "and", "or", "not", "trait", "count", "aggregate", "ratio", "absence", "first", "last", "in_session",
-    "in_segment", "bucket",
+    "and", "or", "not", "trait", "dwell", "count", "aggregate", "ratio", "sequence", "absence", "first", "last",
+    "in_session", "in_segment", "bucket",
 ]  # fmt: skip
 
 
@@ -178,6 +180,10 @@ def _contributing(leaf: Leaf, person: Person, now: int) -> Ring:
             marks = person.visits[gap].marks
             rings = (marks.get(key, EMPTY) for key in {test.selector.key for test in tests})
             return sorted({mark[:2] for ring in rings for mark in ring if span[0] <= mark[0] <= span[1]})
+        case SequenceLeaf():
+            return leaf.held(person, now)
+        case DwellLeaf():
+            return leaf.since(person)
         case _:
             return sorted({mark[:2] for ask in leaf.asks for mark in ask.held(person, now)})
 
@@ -186,8 +192,3 @@ def _changes_at(leaf: Leaf, person: Person, now: int) -> int | None:
     satisfied = measure(leaf, person, now).satisfied
     later = sorted(i for i in instants_of(leaf, person) if now < i < FOREVER)
     return next((i for i in later if measure(leaf, person, i).satisfied is not satisfied), None)
-
-
-def instants_of(leaf: Leaf, person: Person) -> set[int]:
-    """When the clock alone may change the truth of a leaf."""
-    return {instant for ask in leaf.asks for instant in ask.instants(person)}

@@ -24,7 +24,7 @@ def take_event(
     """Count the event in the share of what attributed it; the segments whose truth it may have changed."""
     touched: set[Segment] = set()
     tallies = catalog.matching(event)
-    marked = [(tally, its) for tally in tallies if (its := tally.selector.mark(mark, event.properties))]
+    marked = [(tally, its) for tally in tallies if (its := tally.selector.mark(mark, event))]
     counting = [(tally, its) for tally, its in marked if tally.capacity]
     plans = catalog.visits.values() if is_behaviour(event) else ()
     states = _states(person, part) if counting or plans else ()

@@ -15,6 +15,8 @@ from cdp_contracts.conditions_v1 import (
     CompareOp,
     Condition,
     Count,
+    Dwell,
+    EventSequence,
     First,
     InSegment,
     InSession,
@@ -29,10 +31,12 @@ from cdp_contracts.conditions_v1 import (
 from cdp_segments.domain.asking import Ask, Measured
 from cdp_segments.domain.belonging import BucketLeaf, SegmentLeaf, Truth, bucket_leaf, segment_leaf
 from cdp_segments.domain.comparing import COMPARISONS, check_operand, compare_numbers
+from cdp_segments.domain.dwelling import DwellLeaf, dwell_leaf
 from cdp_segments.domain.occurrences import AbsenceLeaf, OccurrenceLeaf, absence_leaf, occurrence_leaf
 from cdp_segments.domain.quantities import Quantity, quantity_of, rounded
 from cdp_segments.domain.remedies import Remedy, another_value, more_events, trait_remedy
 from cdp_segments.domain.selectors import Selector, content_key
+from cdp_segments.domain.sequences import SequenceLeaf, sequence_leaf
 from cdp_segments.domain.sessions import SessionLeaf, aggregate_test, count_test, session_leaf
 from cdp_segments.domain.windows import reach_of
 from cdp_segments.domain.wording import LeafCondition, aggregated, within, words
@@ -168,7 +172,7 @@ class RatioLeaf:
         return another_value(self.condition.op, self.threshold, found, "the ratio", truth=truth)
 
 
-RingLeaf: TypeAlias = QuantityLeaf | RatioLeaf | OccurrenceLeaf | AbsenceLeaf
+RingLeaf: TypeAlias = QuantityLeaf | RatioLeaf | OccurrenceLeaf | AbsenceLeaf | SequenceLeaf | DwellLeaf
 Leaf: TypeAlias = TraitLeaf | CountLeaf | RingLeaf | SessionLeaf | SegmentLeaf | BucketLeaf
 
 
@@ -182,6 +186,8 @@ def leaf_of(condition: LeafCondition, truths: Mapping[str, Truth] = NO_OTHERS) -
             return absence_leaf(condition)
         case First() | Last():
             return occurrence_leaf(condition)
+        case EventSequence() | Dwell():
+            return sequence_leaf(condition) if isinstance(condition, EventSequence) else dwell_leaf(condition)
         case InSegment():
             return segment_leaf(condition, truths)
         case Bucket():
@@ -234,6 +240,13 @@ def _ratio_leaf(condition: Ratio) -> RatioLeaf:
 def _quantity_leaf(condition: Count | Aggregate, quantity: Quantity, threshold: float) -> QuantityLeaf:
     key = content_key("quantity", repr(quantity), condition.op, threshold)
     return QuantityLeaf(condition, words(condition), quantity, condition.op, threshold, key)
+
+
+def instants_of(leaf: Leaf, person: Measured) -> set[int]:
+    """When the clock alone may change the truth of a leaf."""
+    if isinstance(leaf, SequenceLeaf):
+        return {*leaf.instants(person)}
+    return {instant for ask in leaf.asks for instant in ask.instants(person)}
 
 
 def walk(condition: Condition) -> Iterator[LeafCondition]:

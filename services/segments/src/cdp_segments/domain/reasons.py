@@ -10,16 +10,19 @@ from pydantic import JsonValue
 from cdp_segments.domain.asking import Ask
 from cdp_segments.domain.belonging import BucketLeaf, SegmentLeaf
 from cdp_segments.domain.comparing import COMPARISONS, compare_numbers
+from cdp_segments.domain.dwelling import DwellLeaf
 from cdp_segments.domain.leaves import CountLeaf, Leaf, QuantityLeaf, RatioLeaf, RingLeaf, TraitLeaf
 from cdp_segments.domain.occurrences import AbsenceLeaf, OccurrenceLeaf
 from cdp_segments.domain.person import Person
 from cdp_segments.domain.quantities import MARKS_KEPT
 from cdp_segments.domain.segments import Segment
+from cdp_segments.domain.sequences import SequenceLeaf
 from cdp_segments.domain.sessions import SessionLeaf
 from cdp_segments.domain.visits import Span
 from cdp_segments.domain.wording import amount
 
 CAPPED: Final = f"only the newest {MARKS_KEPT} events are kept, and there may be older ones in the window"
+TOLD: Final = f"only the newest {MARKS_KEPT} events that told the trait are kept, and it may have been longer"
 
 TOO_YOUNG: Final = "the first event of any kind is not as long ago"
 
@@ -59,6 +62,8 @@ def _measured(
     match leaf:
         case QuantityLeaf() | RatioLeaf():
             return leaf.measure(person, now), leaf.threshold, CAPPED if leaf.capped(person, now) else None
+        case SequenceLeaf() | DwellLeaf():
+            return leaf.measure(person, now), leaf.threshold, _note(leaf, person, now)
         case AbsenceLeaf():
             return ago(leaf.ask, person, now), None, None if leaf.known_for_long(person, now) else TOO_YOUNG
         case OccurrenceLeaf():
@@ -67,6 +72,16 @@ def _measured(
             return leaf.measure(person), [bucket.low, bucket.high], None
         case SegmentLeaf():
             return None, None, None
+
+
+def _note(leaf: SequenceLeaf | DwellLeaf, person: Person, now: int) -> str | None:
+    """How far the sequence came; or that there may have been more."""
+    if isinstance(leaf, DwellLeaf):
+        return TOLD if leaf.capped(person) else None
+    if leaf.capped(person, now):
+        return CAPPED
+    reached, steps = leaf.reached(person, now), len(leaf.steps)
+    return f"came as far as step {reached} of {steps}" if 0 < reached < steps else None
 
 
 def ago(ask: Ask, person: Person, now: int) -> float | None:

@@ -24,6 +24,8 @@ from cdp_contracts.conditions_v1 import (
     Condition,
     Count,
     CountOf,
+    Dwell,
+    EventSequence,
     First,
     InSegment,
     InSession,
@@ -38,17 +40,21 @@ from cdp_contracts.conditions_v1 import (
     Window,
 )
 from cdp_contracts.events_v1 import Event
+from cdp_contracts.sequences_v1 import Interruption, SequenceStep
 from pydantic import JsonValue
 
 from cdp_segments.domain import quantities
 from cdp_segments.domain.belonging import number_of
 from cdp_segments.domain.comparing import COMPARISONS, lookup, number
+from cdp_segments.domain.reference_order import dwells, sequence_ends
 from cdp_segments.domain.selectors import LARGEST, is_behaviour, names_of
 from cdp_segments.domain.telling import moment_of
 from cdp_segments.domain.windows import milliseconds
 from cdp_segments.domain.wording import LeafCondition
 
-Part: TypeAlias = Count | CountOf | SessionCount | Aggregate | AggregateOf | Absence | First | Last
+Part: TypeAlias = (
+    Count | CountOf | SessionCount | Aggregate | AggregateOf | SequenceStep | Interruption | Absence | First | Last
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +92,11 @@ def holds(condition: Condition, history: History, now: int) -> bool:
             return _leaf_holds(condition, history, now)
 
 
-def _occurrence_holds(condition: Absence | First | Last, history: History, now: int) -> bool:
+def _occurrence_holds(
+    condition: Absence | First | Last | EventSequence | Dwell, history: History, now: int
+) -> bool:
+    if isinstance(condition, EventSequence | Dwell):
+        return _order_holds(condition, history, now)
     happened = _counted(history.happenings, condition)
     match condition:
         case Absence(window=Sliding(seconds=seconds), require_age=age):
@@ -101,7 +111,7 @@ def _occurrence_holds(condition: Absence | First | Last, history: History, now: 
 
 def _leaf_holds(condition: LeafCondition, history: History, now: int) -> bool:
     match condition:
-        case Absence() | First() | Last():
+        case Absence() | First() | Last() | EventSequence() | Dwell():
             return _occurrence_holds(condition, history, now)
         case Count() | Aggregate() | Ratio():
             return _quantity_holds(condition, history, now)
@@ -113,6 +123,13 @@ def _leaf_holds(condition: LeafCondition, history: History, now: int) -> bool:
             return any(all(_fulfils(visit, count) for count in counts) for visit in visits(history, session))
         case InSegment():
             return holds(condition, history, now)
+
+
+def _order_holds(condition: EventSequence | Dwell, history: History, now: int) -> bool:
+    if isinstance(condition, Dwell):
+        return dwells(condition, history.happenings, now)
+    ends = sequence_ends(condition, lambda part: _counted(history.happenings, part), now)
+    return len(_held(condition.window, ends, now)) >= condition.times
 
 
 def _quantity_holds(condition: Count | Aggregate | Ratio, history: History, now: int) -> bool:

@@ -12,14 +12,14 @@ from datetime import datetime
 from math import inf
 from typing import Final, Literal, TypeAlias
 
-from cdp_contracts.conditions_v1 import CompareOp, Count, Trait
+from cdp_contracts.conditions_v1 import CompareOp, Count, EventSequence, Trait
 from pydantic import BaseModel, ConfigDict, Field
 
 from cdp_segments.domain.asking import Ask, Measured
 from cdp_segments.domain.comparing import compare_numbers
 from cdp_segments.domain.telling import moment_of
 from cdp_segments.domain.windows import FOREVER
-from cdp_segments.domain.wording import comparison, events_of, within
+from cdp_segments.domain.wording import after_all, comparison, events_of, within
 
 OPPOSITES: Final[dict[str, str]] = {
     "==": "!=", "!=": "==", ">": "<=", "<=": ">", ">=": "<", "<": ">=",
@@ -99,6 +99,20 @@ def once_more(event: str, named: str, at: int | None = None) -> Remedy:
     """That it happens once more."""
     moment = None if at is None else moment_of(at)
     return Remedy(kind="events", words=f"1 more {named}", event=event, count=1, at=moment)
+
+
+def steps_left(sequence: EventSequence, left: int, often: int, at: int | None) -> Remedy:
+    """The last steps of a sequence, and the last one as often as it takes."""
+    steps, moment = sequence.steps[-left:], None if at is None else moment_of(at)
+    again = f", {often} times" if often > 1 else ""
+    silence = f", and no {after_all(sequence.not_after)}" if sequence.not_after else ""
+    return Remedy(
+        kind="events",
+        words=f"{', then '.join(events_of(step) for step in steps)}{again}{silence}",
+        event=steps[0].event if left == 1 else None,
+        count=left + often - 1,
+        at=moment,
+    )
 
 
 def by_the_clock(at: int | None, words: str) -> Remedy:

@@ -11,7 +11,7 @@ from cdp_contracts.definitions_v1 import SegmentDefined
 
 from cdp_segments.domain.belonging import BucketLeaf, SegmentLeaf, Truth, nobody
 from cdp_segments.domain.compiling import Compiler
-from cdp_segments.domain.leaves import Leaf
+from cdp_segments.domain.leaves import Leaf, instants_of
 from cdp_segments.domain.person import Person
 from cdp_segments.domain.selectors import content_key
 from cdp_segments.domain.windows import FOREVER
@@ -39,7 +39,7 @@ class Segment:
     def next_flip(self, person: Person, now: int) -> int | None:
         """When the clock alone next changes the truth; None if it never does."""
         member = self.truth(person, now)
-        instants = {i for leaf in self.clocked for ask in leaf.asks for i in ask.instants(person)}
+        instants = {instant for leaf in self.clocked for instant in instants_of(leaf, person)}
         later = sorted(i for i in instants if now < i < FOREVER)
         return next((i for i in later if self.truth(person, i) is not member), None)
 

@@ -20,12 +20,13 @@ from cdp_contracts.conditions_v1 import (
     SessionCount,
 )
 from cdp_contracts.events_v1 import Event
+from cdp_contracts.sequences_v1 import Interruption, SequenceStep
 from pydantic import JsonValue
 
 from cdp_segments.domain.comparing import COMPARISONS, check_operand, lookup, number
-from cdp_segments.domain.marks import Mark
+from cdp_segments.domain.marks import Mark, Ring
 
-Counting: TypeAlias = Count | CountOf | SessionCount | Absence | First | Last
+Counting: TypeAlias = Count | CountOf | SessionCount | Absence | First | Last | SequenceStep | Interruption
 Valuing: TypeAlias = Aggregate | AggregateOf
 
 ANY_EVENT: Final = "*"
@@ -94,20 +95,32 @@ class Selector:
     @classmethod
     def valued(cls, aggregate: Valuing) -> Selector:
         """The selector of an aggregate."""
-        filters, content = _filters(aggregate)
-        path, distinct = tuple(aggregate.property.split(".")), aggregate.function == "distinct"
-        key = content_key("value", aggregate.event, content, [*path], distinct)
-        return cls(key, aggregate.event, filters, path, distinct)
+        return cls._valued(aggregate, aggregate.property, distinct=aggregate.function == "distinct")
 
-    def accepts(self, properties: Mapping[str, JsonValue]) -> bool:
-        """Whether the properties pass every filter."""
-        return all(f.accepts(properties) for f in self.filters)
+    @classmethod
+    def alike(cls, event: Counting, path: str | None) -> Selector:
+        """The selector of an event that carries a property to be told apart by, if any."""
+        return cls.of(event) if path is None else cls._valued(event, path, distinct=True)
 
-    def mark(self, mark: Mark, properties: Mapping[str, JsonValue]) -> Mark | None:
+    @classmethod
+    def _valued(cls, event: Counting | Valuing, path: str, *, distinct: bool) -> Selector:
+        (filters, content), names = _filters(event), path.split(".")
+        key = content_key("value", event.event, content, [*names], distinct)
+        return cls(key, event.event, filters, tuple(names), distinct)
+
+    def accepts(self, event: Event) -> bool:
+        """Whether the properties of an event of the name pass every filter."""
+        return all(f.accepts(event.properties) for f in self.filters)
+
+    def watched(self, ring: Ring) -> Ring:
+        """The marks that the clock looks at."""
+        return ring
+
+    def mark(self, mark: Mark, event: Event) -> Mark | None:
         """The mark of an event; None if it has no value where it should have one."""
         if self.value is None:
             return mark
-        found = lookup(properties, self.value)
+        found = lookup(event.properties, self.value)
         value = told_apart(found) if self.distinct else as_number(found)
         return None if value is None else (mark[0], mark[1], value)
 

@@ -130,8 +130,8 @@ def count_test(count: Count | SessionCount) -> SessionTest:
 
 def aggregate_test(aggregate: Aggregate) -> SessionTest:
     """The test of an aggregate."""
-    ask = Quantity.of(aggregate.function, Selector.valued(aggregate), Ever()).ask
-    what, threshold = aggregated(aggregate), aggregate.value
+    selector, what = Selector.valued(aggregate), aggregated(aggregate)
+    capacity = Quantity.of(aggregate.function, selector, Ever()).ask.capacity
     return SessionTest(
-        what, events_of(aggregate), ask.selector, aggregate.function, aggregate.op, threshold, ask.capacity
+        what, events_of(aggregate), selector, aggregate.function, aggregate.op, aggregate.value, capacity
     )

@@ -122,7 +122,32 @@ class Units:
         )
 
 
-Reach: TypeAlias = Ever | Lately | Ago | Units
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Another window, once some time has passed since."""
+
+    window: Reach
+    wait: int
+    delayed: ClassVar = True
+
+    def after(self, now: int) -> int:
+        """The newest time that is too old."""
+        return self.window.after(now)
+
+    def upto(self, now: int) -> int:
+        """The newest time that is long enough ago, too."""
+        return min(self.window.upto(now), now - self.wait)
+
+    def enters(self, at: int) -> int:
+        """When the time has passed, at the earliest."""
+        return max(self.window.enters(at), at + self.wait)
+
+    def leaves(self, at: int) -> int:
+        """As without."""
+        return self.window.leaves(at)
+
+
+Reach: TypeAlias = Ever | Lately | Ago | Units | Settled
 
 
 @lru_cache(maxsize=4096)

@@ -16,6 +16,8 @@ from cdp_contracts.conditions_v1 import (
     Condition,
     Count,
     CountOf,
+    Dwell,
+    EventSequence,
     First,
     InSegment,
     InSession,
@@ -31,9 +33,24 @@ from cdp_contracts.conditions_v1 import (
     Trait,
     Window,
 )
+from cdp_contracts.sequences_v1 import Interruption, NotAfter, SequenceStep
 
 LeafCondition: TypeAlias = (
-    Trait | Count | Aggregate | Ratio | Absence | First | Last | InSession | InSegment | Bucket
+    Trait
+    | Dwell
+    | Count
+    | Aggregate
+    | Ratio
+    | EventSequence
+    | Absence
+    | First
+    | Last
+    | InSession
+    | InSegment
+    | Bucket
+)
+Named: TypeAlias = (
+    Count | CountOf | SessionCount | Aggregate | AggregateOf | SequenceStep | Interruption | Absence | First | Last
 )
 UNITS: Final = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 USUAL_GAP: Final = Session().gap_seconds
@@ -67,8 +84,10 @@ def _leaf(condition: LeafCondition) -> str:
             return _measured(condition)
 
 
-def _measured(condition: Trait | Count | Aggregate | Ratio | InSession) -> str:
+def _measured(condition: Trait | Dwell | Count | Aggregate | Ratio | EventSequence | InSession) -> str:
     match condition:
+        case EventSequence() | Dwell():
+            return _sequence(condition) if isinstance(condition, EventSequence) else _dwell(condition)
         case Trait():
             return comparison(f"trait {condition.trait}", condition)
         case Count():
@@ -105,12 +124,42 @@ def _quantity(part: CountOf | AggregateOf) -> str:
     return f"{what} {_window(part.window)}"
 
 
-def _events(condition: Count | CountOf | SessionCount | Aggregate | AggregateOf | Absence | First | Last) -> str:
+def _sequence(sequence: EventSequence) -> str:
+    parts = [", then ".join(_step(step) for step in sequence.steps)]
+    if sequence.within_seconds:
+        parts.append(f"within {duration(sequence.within_seconds)} in all")
+    if after := sequence.not_after:
+        parts.append(f"with no {after_all(after)} after")
+    if sequence.same:
+        parts.append(f"with the same {sequence.same}")
+    if sequence.times > 1:
+        parts.append(f"at least {sequence.times} times")
+    return " ".join([*parts, _window(sequence.window)])
+
+
+def _step(step: SequenceStep) -> str:
+    within = f" within {duration(step.within_seconds)}" if step.within_seconds else ""
+    between = f" without {' or '.join(map(_forbidden, step.not_between))} between" if step.not_between else ""
+    return f"{_events(step)}{within}{between}"
+
+
+def _forbidden(event: Interruption) -> str:
+    return f"such {_events(event)}" if event.same else _events(event)
+
+
+def _dwell(dwell: Dwell) -> str:
+    least, most = dwell.at_least_seconds, dwell.less_than_seconds
+    bounds = [f"at least {duration(least)}"] if least else []
+    bounds += [f"less than {duration(most)}"] if most else []
+    return f"{comparison(f'trait {dwell.trait}', dwell)} for {' and '.join(bounds)}"
+
+
+def _events(condition: Named) -> str:
     filters = " and ".join(comparison(rule.property, rule) for rule in condition.where)
     return f"{condition.event} where {filters}" if filters else condition.event
 
 
-def comparison(subject: str, rule: Trait | PropertyFilter) -> str:
+def comparison(subject: str, rule: Trait | Dwell | PropertyFilter) -> str:
     """A trait or a property beside what it is compared with."""
     if rule.op in ("exists", "missing"):
         return f"{subject} {rule.op}"
@@ -150,7 +199,12 @@ def duration(seconds: float) -> str:
     return f"{seconds:g} s"
 
 
-def events_of(condition: Count | CountOf | SessionCount | Aggregate | AggregateOf | Absence | First | Last) -> str:
+def after_all(rule: NotAfter) -> str:
+    """What must not follow a sequence, and for how long."""
+    return f"{_forbidden(rule)} for {duration(rule.within_seconds)}"
+
+
+def events_of(condition: Named) -> str:
     """Which events, such as view where price > 3."""
     return _events(condition)
 
