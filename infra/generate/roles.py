@@ -45,6 +45,7 @@ ROLES: Final = (
     DeployedRole("identity-resolver", ("kafka", "mongo")),
     DeployedRole("identity-matcher", ("kafka", "mongo"), serves=True),
     DeployedRole("profiles-writer", ("kafka", "mongo")),
+    DeployedRole("profiles-historian", ("kafka", "mongo")),
     DeployedRole("profiles-http", ("mongo",), serves=True),
     DeployedRole("segments-evaluator", ("kafka", "mongo", "redis")),
     DeployedRole("segments-http", ("kafka", "mongo"), serves=True),

@@ -35,10 +35,13 @@ from cdp_identity.matcher.store import MatcherStore, memory_store
 from cdp_identity.matcher.telling import Rules
 from cdp_identity.store import IdentityGraph, MemoryGraphStore
 from cdp_identity.store.history import Ways
+from cdp_profiles.domain.history import Bounds
 from cdp_profiles.domain.limits import Limits as ProfileLimits
 from cdp_profiles.domain.parts import Identifier
 from cdp_profiles.domain.profile import Profile
+from cdp_profiles.handlers import historian_stages
 from cdp_profiles.handlers import stages as writer_stages
+from cdp_profiles.histories import MemoryHistories
 from cdp_profiles.store import MemoryProfileStore
 from cdp_runtime.access import Tokens
 from cdp_runtime.backoff import Patience
@@ -90,6 +93,7 @@ class Pipeline:
         self.profiles = MemoryProfileStore(PSEUDONYMS)
         self.profile_records = self.profiles.records
         self.profiles.records = self._watched(self.profiles.records, "profiles-writer", self.profiles)
+        self.histories = MemoryHistories()
         self.people = MemoryPersonStore()
         self.people_records = self.people.records
         self.people.records = self._watched(self.people.records, "segments-evaluator", self.people)
@@ -99,6 +103,7 @@ class Pipeline:
         self.told_receipts = False
         self.matches = memory_store()
         self.matching = False
+        self.keeping = False
         self.edge_definitions = Definitions()
         self.bus.attach("collector-http", [], self.edge_definitions.tables)
         self.restart()
@@ -132,6 +137,8 @@ class Pipeline:
             self.start_receipts()
         if self.matching:
             self.start_matcher()
+        if self.keeping:
+            self.start_historian()
 
     def _start_validator(self) -> None:
         known = Definitions()
@@ -155,6 +162,12 @@ class Pipeline:
         rules = Rules(frozenset({"analytics"}), {"*": "GB"}, unasked=True)
         matcher = Matcher(MatcherStore(*kept), rules, self.privacy.lasting)
         self.bus.attach("identity-matcher", matcher_stages(matcher))
+
+    def start_historian(self) -> None:
+        """Start the role that nobody else needs, now and with all others from now on."""
+        self.keeping = True
+        histories = self._watched(self.histories, "profiles-historian")
+        self.bus.attach("profiles-historian", historian_stages(histories, Bounds()))
 
     def receipts_desk(self) -> httpx.AsyncClient:
         """Where senders ask what became of an event."""
@@ -250,6 +263,7 @@ class Pipeline:
                 for name in ("entries", "blocks", "counters", "pairs")
             },
             "profiles": settled(self.profile_records.documents),
+            "histories": (settled(self.histories.records.documents), self.histories.entries),
             "segments": settled(self.people_records.documents),
         }
 

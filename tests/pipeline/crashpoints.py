@@ -37,7 +37,8 @@ RECEIPTS: Final = "note_facts"
 MATCHER: Final = frozenset({"match_people", "absorb_people", "part_people", "settle_pairs"})
 VERDICTS: Final = "apply_verdicts"
 PARTING: Final = frozenset({"part_persons", "part_profiles"})
-SILENT: Final = frozenset({RECEIPTS, "absorb_people", "part_people", "settle_pairs"})
+HISTORIAN: Final = "keep_histories"
+SILENT: Final = frozenset({RECEIPTS, HISTORIAN, "absorb_people", "part_people", "settle_pairs"})
 """From these nothing is emitted."""
 OUTSIDE: Final = frozenset({"route", "deliver"})
 """What they bring about is outside of the platform: test_sender_crashes.py breaks them off at every step."""
@@ -104,6 +105,11 @@ class Steps:
         return self._handler.stage == RECEIPTS
 
     @property
+    def keeps_histories(self) -> bool:
+        """Whether it is the handler of the historian, which nobody else needs."""
+        return self._handler.stage == HISTORIAN
+
+    @property
     def matches(self) -> bool:
         """Whether it is one of the matcher's, which nobody else needs."""
         return self._handler.stage in MATCHER
@@ -152,6 +158,8 @@ async def told(script: Script | None = None, *, withdrawal: bool = True) -> Pipe
     restarting(platform)
     if isinstance(script, Steps) and script.keeps_receipts:
         platform.start_receipts()
+    if isinstance(script, Steps) and script.keeps_histories:
+        platform.start_historian()
     if isinstance(script, Steps) and script.matches:
         platform.start_matcher()
         return await told_of_matches(platform)  # a story of its own: nobody else's steps depend on it

@@ -24,7 +24,7 @@ def test_every_stage_there_is_is_broken_off() -> None:
     assert {str(handler) for handler in HANDLERS} >= {
         "collector.validate_events", "consent.guard_events", f"identity.{RESOLVER}", "profiles.update_profiles",
         "identity.match_people", "identity.absorb_people", "identity.part_people", "identity.settle_pairs",
-        "profiles.absorb_profiles", "identity.part_persons", "profiles.part_profiles",
+        "profiles.absorb_profiles", "identity.part_persons", "profiles.part_profiles", "profiles.keep_histories",
         "segments.evaluate", "segments.evaluate.tick",
     }  # fmt: skip
 

@@ -21,6 +21,7 @@ class ProfileUpdated(Message):
     event: Event | None = Field(default=None, description="the event, when one was the cause")
     traits: JsonObject = Field(default_factory=dict, description="the traits whose value changed, null if gone")
     purposes: tuple[Purpose, ...] = Field(default=(), description="what the data may be used for")
+    source: str | None = Field(default=None, description="where the event came from")
     absorbed: UUID | None = Field(default=None, description="the profile that became part of this one")
     part: Pseudonym | None = Field(default=None, description="the identifier that attributed the event")
     partings: tuple[Parting, ...] = Field(default=(), description="what is no longer part of this profile")

@@ -160,7 +160,8 @@ MATCHES_DECIDED: Final = Topic(
 PROFILES_UPDATED: Final = Topic(
     name="cdp.profiles.updated.v1", model=ProfileUpdated, key="profile_id", owner="profiles", personal=True,
     description="What an event or a merge changed on a person's profile.",
-    producers=("profiles-writer",), consumers=("segments-evaluator",), retention_hours=21 * DAY,
+    producers=("profiles-writer",), consumers=("segments-evaluator", "profiles-historian"),
+    retention_hours=21 * DAY,
 )  # fmt: skip
 MEMBERSHIP_CHANGED: Final = Topic(
     name="cdp.segments.membership-changed.v1", model=MembershipChanged, key="profile_id", owner="segments",

@@ -11,9 +11,11 @@ from collections.abc import Coroutine, Iterable, Mapping
 from datetime import timedelta
 
 from cdp_contracts.topics import PROFILES_UPDATED
+from cdp_profiles.domain.history import Bounds
 from cdp_profiles.domain.limits import Limits
 from cdp_profiles.domain.profile import Profile
-from cdp_profiles.handlers import absorb_profiles, part_profiles, update_profiles
+from cdp_profiles.handlers import absorb_profiles, keep_histories, part_profiles, update_profiles
+from cdp_profiles.histories import MemoryHistories
 from cdp_profiles.store import MemoryProfileStore, with_targets
 from cdp_runtime.batch import Batch
 from cdp_runtime.failures import Conflict
@@ -57,6 +59,14 @@ class SwitchingStore(MemoryProfileStore):
                     lost = True
         if lost:
             raise Conflict
+
+
+async def kept_of(facts, now) -> MemoryHistories:
+    """What the historian keeps of these updates, in this order."""
+    histories = MemoryHistories()
+    incoming = [(fact, Incoming("t", 0, n, now, None, None)) for n, fact in enumerate(facts)]
+    await keep_histories(Batch(incoming, [], now), histories, Bounds())
+    return histories
 
 
 class Schedule:

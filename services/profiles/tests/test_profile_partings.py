@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections import defaultdict
 from dataclasses import dataclass, field
 
 import pytest
 from cdp_profiles.domain.events import part_of
-from cdp_profiles.domain.parts import Joined
+from cdp_profiles.domain.history import History, Said, places_of, told, trait_histories
+from cdp_profiles.domain.parts import Joined, canonical, micros
 from cdp_profiles.domain.profile import Profile
-from profile_scheduler import Schedule, SwitchingStore
+from profile_scheduler import Schedule, SwitchingStore, kept_of
 
 SCHEDULES = 1000
 
@@ -115,6 +117,22 @@ class Story(Schedule):
             assert record.into is not None
             assert not record.parts
 
+    async def check_histories(self):
+        """Everybody has the values and the events of their own identifiers, whoever had them meanwhile."""
+        self.random.shuffle(self.told)
+        histories = await kept_of(self.told, self.now)
+        for name, person in self.people.items():
+            records = await self.store.load([self.make.record_id(name)])
+            record = records[self.make.record_id(name)]
+            places = places_of(record)
+            chronicles = (await histories.load(places)).values()
+            known = {trait: one.said for trait, one in trait_histories(record, chronicles).items()}
+            theirs = [event for identifier, event in self.events if identifier in person.identifiers]
+            assert known == values_said(theirs), name
+            newest = sorted(((micros(event.occurred_at), event.message_id) for event in theirs), reverse=True)
+            entries = await histories.newest(places, 100)
+            assert sorted(((e.at, e.message_id) for e in entries), reverse=True) == newest, name
+
     def heard(self, name):
         """What a reader of the facts knows of a profile who keeps of each trait the newest revision."""
         known = defaultdict(lambda: (0, None))
@@ -125,11 +143,22 @@ class Story(Schedule):
         return {trait: value for trait, (_, value) in known.items() if value is not None}
 
 
+def values_said(events):
+    """The values that these events gave each trait, each once it came to hold."""
+    said = defaultdict(list)
+    for event in events:
+        for trait, value in event.event.traits.items():
+            at, received = micros(event.occurred_at), micros(event.received_at)
+            said[trait].append(Said(at, event.message_id, canonical(value), event.source, received))
+    return {trait: told([History(tuple(every))]).said for trait, every in said.items()}
+
+
 def test_in_every_schedule_everybody_ends_with_what_is_theirs(make, noon):
     for seed in range(SCHEDULES):
         story = Story(make, seed, noon)
         try:
             story.play()
             story.check()
+            asyncio.run(story.check_histories())
         except AssertionError as error:
             pytest.fail(f"schedule {seed}: {error}")

@@ -33,6 +33,11 @@ async def test_the_writer_boots_without_a_server():
     assert len(role.state.stages) == 3
 
 
+async def test_the_historian_boots_without_a_server():
+    role = app.build_historian()
+    assert [stage.runner.group for stage in role.state.stages] == ["profiles-historian.keep_histories"]
+
+
 async def test_readers_are_told_while_the_store_is_away(make):
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app.build_http()), base_url="http://x") as client:
         assert (await client.get("/livez")).status_code == 200

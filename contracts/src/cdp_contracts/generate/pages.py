@@ -32,7 +32,7 @@ WAY: Final = (
     EVENTS_RECEIVED, EVENTS_REJECTED, EVENTS_VALIDATED, EVENTS_WITHHELD, EVENTS_PERMITTED, EVENTS_RESOLVED,
     IDENTITIES_MERGED, PROFILES_UPDATED, MEMBERSHIP_CHANGED,
 )  # fmt: skip
-WATCHERS: Final = ("collector-receipts", "identity-matcher", "segments-sender")
+WATCHERS: Final = ("collector-receipts", "identity-matcher", "profiles-historian", "segments-sender")
 NOTICE: Final = "<!-- Generated from the topic registry by `python -m cdp_contracts.generate`: do not edit. -->\n"
 
 

@@ -43,6 +43,7 @@ ROLES: Final = (
     RoleSpec("identity-resolver", "cdp_identity.app:build_resolver"),
     RoleSpec("identity-matcher", "cdp_identity.app:build_matcher"),
     RoleSpec("profiles-writer", "cdp_profiles.app:build_writer"),
+    RoleSpec("profiles-historian", "cdp_profiles.app:build_historian"),
     RoleSpec("profiles-http", "cdp_profiles.app:build_http"),
     RoleSpec("segments-evaluator", "cdp_segments.app:build_evaluator"),
     RoleSpec("segments-http", "cdp_segments.app:build_http"),

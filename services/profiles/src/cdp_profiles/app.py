@@ -10,7 +10,8 @@ from cdp_runtime.rates import Rates
 
 from cdp_profiles.api.readers import Readers
 from cdp_profiles.api.routes import build_api
-from cdp_profiles.handlers import stages
+from cdp_profiles.handlers import historian_stages, stages
+from cdp_profiles.histories import MongoHistories
 from cdp_profiles.settings import Settings
 from cdp_profiles.store import MongoProfileStore
 
@@ -27,6 +28,14 @@ def build_writer(settings: Settings | None = None) -> Role:
         resources=[profiles],
         before=[profiles.migrate, partial(note_pepper, profiles.database, pseudonyms)],
     )
+
+
+def build_historian(settings: Settings | None = None) -> Role:
+    """Keeps what is told of profiles: the values that traits have had, and the newest events."""
+    settings = settings or Settings()
+    histories = MongoHistories(settings.mongo)
+    keeping = historian_stages(histories, settings.bounds, settings.historian_rest_seconds)
+    return role("profiles-historian", kafka=settings.kafka, stages=keeping, resources=[histories])
 
 
 def build_http(settings: Settings | None = None) -> Role:

@@ -1,4 +1,4 @@
-"""What the writer does: read this page first."""
+"""What the writer and the historian do: read this page first."""
 
 from __future__ import annotations
 
@@ -7,15 +7,19 @@ from typing import Any, TypeVar
 from cdp_contracts.envelope import Contract
 from cdp_contracts.events_v1 import EventResolved
 from cdp_contracts.identities_v1 import IdentitiesMerged, IdentitiesUnmerged
+from cdp_contracts.profiles_v1 import ProfileUpdated
 from cdp_contracts.topics import EVENTS_RESOLVED, IDENTITIES_MERGED, IDENTITIES_UNMERGED, PROFILES_UPDATED
 from cdp_runtime.batch import Batch
 from cdp_runtime.stage import Stage
 
+from cdp_profiles.domain.history import Bounds, note_traits, place_told, says_traits
 from cdp_profiles.domain.limits import Limits
 from cdp_profiles.domain.merging import absorb, both, freeze, release
 from cdp_profiles.domain.parting import all_of, hand_over, kept_told, let_go, note
 from cdp_profiles.domain.profile import record_id
+from cdp_profiles.domain.timeline import entries_of, is_turn_to_trim
 from cdp_profiles.domain.updating import Applied, Refused, update
+from cdp_profiles.histories import Histories
 from cdp_profiles.store import ProfileStore
 
 M = TypeVar("M", bound=Contract)
@@ -55,6 +59,17 @@ async def part_profiles(batch: Batch[IdentitiesUnmerged], profiles: ProfileStore
     await profiles.save(people)
 
 
+async def keep_histories(batch: Batch[ProfileUpdated], histories: Histories, bounds: Bounds) -> None:
+    """Keep what the updates say: the values of traits, and the events. Safe twice, in any order."""
+    chronicles = await histories.load(place_told(fact) for fact in batch if says_traits(fact))
+    for fact in batch:
+        note_traits(chronicles, fact, bounds)
+        batch.settle(fact)
+    await histories.save(chronicles)
+    await histories.note(entry for fact in batch for entry in entries_of(fact, bounds))
+    await histories.trim({place_told(fact) for fact in batch if is_turn_to_trim(fact)}, bounds.events)
+
+
 def tell(batch: Batch[M], cause: M, decision: Applied | Refused) -> None:
     """Pass on what was decided."""
     match decision:
@@ -71,3 +86,9 @@ def stages(profiles: ProfileStore, limits: Limits) -> list[Stage[Any]]:
         Stage(absorb_profiles, reads=IDENTITIES_MERGED, emits=[PROFILES_UPDATED], uses=[profiles]),
         Stage(part_profiles, reads=IDENTITIES_UNMERGED, emits=[PROFILES_UPDATED], uses=[profiles]),
     ]
+
+
+def historian_stages(histories: Histories, bounds: Bounds, rest_seconds: float = 0) -> list[Stage[Any]]:
+    """The historian's stage. It may rest: nobody waits for it, and fewer batches cost less."""
+    uses = [histories, bounds]
+    return [Stage(keep_histories, reads=PROFILES_UPDATED, emits=[], uses=uses, rest_seconds=rest_seconds)]

@@ -10,6 +10,7 @@ from cdp_runtime.settings import CONFIG, HttpBounds, KafkaSettings, MongoSetting
 from pydantic import BeforeValidator, Field
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from cdp_profiles.domain.history import Bounds
 from cdp_profiles.domain.limits import Limits
 
 Role: TypeAlias = Literal["full", "masked"]
@@ -42,6 +43,13 @@ class Settings(BaseSettings):
     max_counters: int = Field(default=1000, ge=1, description="event names counted on a profile")
     max_identifiers: int = Field(default=1000, ge=1, description="identifiers seen on a profile's events")
     max_total_bytes: int = Field(default=4 * 1024 * 1024, ge=1, description="bytes of all traits of all parts")
+    history_values: int = Field(default=32, ge=1, description="values kept of a trait, for each identifier")
+    history_bytes: int = Field(default=8 * 1024, ge=1, description="bytes of these values")
+    timeline_events: int = Field(default=200, ge=1, description="events kept, for each identifier")
+    timeline_event_bytes: int = Field(
+        default=2 * 1024, ge=2, description="bytes of an event's properties; longer ones are not kept"
+    )
+    historian_rest_seconds: float = Field(default=1, ge=0, description="between two batches of histories")
 
     @property
     def limits(self) -> Limits:
@@ -53,4 +61,14 @@ class Settings(BaseSettings):
             counters=self.max_counters,
             identifiers=self.max_identifiers,
             total_bytes=self.max_total_bytes,
+        )
+
+    @property
+    def bounds(self) -> Bounds:
+        """How far back histories and timelines go."""
+        return Bounds(
+            values=self.history_values,
+            bytes=self.history_bytes,
+            events=self.timeline_events,
+            event_bytes=self.timeline_event_bytes,
         )

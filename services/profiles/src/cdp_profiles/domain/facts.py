@@ -38,6 +38,7 @@ def told(
         event=event.event if event else None,
         traits={name: values[name] for name in outcome.traits},
         purposes=event.decision.purposes if event else (),
+        source=event.source if event else None,
         absorbed=merge.absorbed if merge else None,
         part=event.part if event else None,
     )
