@@ -22,6 +22,7 @@ from cdp_identity.matcher.queue import build_api as matches_api
 from cdp_identity.matcher.store import memory_store
 from cdp_profiles.api.readers import Readers
 from cdp_profiles.api.routes import build_api as profiles_api
+from cdp_profiles.histories import MemoryHistories
 from cdp_profiles.settings import ReadToken
 from cdp_profiles.store import MemoryProfileStore
 from cdp_runtime.access import Tokens
@@ -66,8 +67,8 @@ def collector() -> FastAPI:
 
 
 def profiles() -> FastAPI:
-    readers = Readers([ReadToken(token=SecretStr(TOKEN), tenant="demo")], UNLIMITED)
-    return profiles_api(MemoryProfileStore(Pseudonymizer(b"pepper-of-the-fuzzer")), readers)
+    readers = Readers([ReadToken(token=SecretStr(TOKEN), tenant="demo", export=True)], UNLIMITED)
+    return profiles_api(MemoryProfileStore(Pseudonymizer(b"pepper-of-the-fuzzer")), MemoryHistories(), readers)
 
 
 def segments() -> FastAPI:

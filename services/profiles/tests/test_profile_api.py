@@ -11,6 +11,7 @@ from cdp_profiles.api.routes import build_api
 from cdp_profiles.domain.limits import Limits
 from cdp_profiles.domain.merging import absorb, freeze, release
 from cdp_profiles.domain.updating import update
+from cdp_profiles.histories import MemoryHistories
 from cdp_profiles.settings import ReadToken
 from cdp_profiles.store import MemoryProfileStore
 from cdp_runtime.failures import Away
@@ -21,6 +22,7 @@ TOKENS = [
     ReadToken(token=ALL_OF_DEMO, tenant="demo"),
     ReadToken(token="read-masked-demo", tenant="demo", role="masked"),
     ReadToken(token="read-other-tenant", tenant="other"),
+    ReadToken(token="read-for-analytics", tenant="demo", purposes=("analytics", "marketing")),
 ]
 
 
@@ -57,7 +59,7 @@ async def store(make, noon):
 
 @pytest.fixture
 async def get(store):
-    api = build_api(store, Readers(TOKENS, Rates(0, 1)))
+    api = build_api(store, MemoryHistories(), Readers(TOKENS, Rates(0, 1)))
     transport = httpx.ASGITransport(api)
     async with httpx.AsyncClient(transport=transport, base_url="http://profiles") as client:
 
@@ -76,6 +78,8 @@ async def test_a_profile_by_id(make, get):
         "id": str(make.profile_id("ann")),
         "merged_from": [str(make.profile_id("device"))],
         "revision": 2,
+        "values": "shown",
+        "purposes": ["analytics"],
         "first_seen": "2026-01-05T12:00:01Z",
         "last_seen": "2026-01-05T12:00:04Z",
         "traits": {
@@ -91,6 +95,7 @@ async def test_a_profile_by_id(make, get):
 async def test_an_absorbed_id_answers_the_survivor(make, get):
     answer = await get(f"/v1/profiles/{make.profile_id('device')}")
     assert answer.json()["id"] == str(make.profile_id("ann"))
+    assert answer.headers["Content-Location"] == f"/v1/profiles/{make.profile_id('ann')}"
 
 
 @pytest.mark.parametrize(
@@ -187,6 +192,49 @@ async def test_masked_readers_see_no_values(make, get):
     assert "Oslo" not in answer.text
 
 
+async def test_only_the_fields_and_traits_that_were_asked_for(make, get):
+    path = f"/v1/profiles/{make.profile_id('ann')}"
+    some = await get(path, fields=["traits", "counters"], trait=["plan", "nothing"])
+    assert some.json().keys() == {"id", "revision", "values", "traits", "counters"}
+    assert some.json()["traits"].keys() == {"plan"}
+    assert (await get(path, fields="first_seen")).json().keys() == {"id", "revision", "values", "first_seen"}
+    parts = (await get(path, fields="parts", trait="city")).json()["parts"]
+    assert {name for part in parts for name in part["traits"]} == {"city"}
+    assert (await get(path, fields="secrets")).status_code == 422
+    assert some.headers["ETag"] != (await get(path, fields=["traits", "counters"])).headers["ETag"]
+
+
+@pytest.mark.parametrize(
+    ("token", "purpose", "status", "values"),
+    [
+        ("read-for-analytics", "analytics", 200, "shown"),
+        ("read-for-analytics", "marketing", 200, "withheld"),
+        ("read-for-analytics", "sales", 403, None),
+        ("read-for-analytics", None, 403, None),
+        (ALL_OF_DEMO, "analytics", 200, "shown"),
+        (ALL_OF_DEMO, "sales", 200, "withheld"),
+        (ALL_OF_DEMO, None, 200, "shown"),
+        ("read-masked-demo", "analytics", 200, "masked"),
+        (ALL_OF_DEMO, "no such purpose", 422, None),
+    ],
+)
+async def test_values_are_read_for_what_the_person_allows(make, get, *, token, purpose, status, values):
+    headers = {"X-Purpose": purpose} if purpose else {}
+    answer = await get(f"/v1/profiles/{make.profile_id('ann')}", token=token, headers=headers, include="parts")
+    assert answer.status_code == status
+    assert ("Oslo" in answer.text) == (values == "shown")
+    assert answer.json().get("values") == values
+    assert status != 403 or answer.json()["code"] == "purpose"
+
+
+async def test_where_nothing_is_known_of_purposes_values_are_withheld(make, store, get):
+    record = make.record_id("ann")
+    for part in store.records.documents[record]["parts"]:
+        del part["allowed"]
+    answer = await get(f"/v1/profiles/{make.profile_id('ann')}", headers={"X-Purpose": "analytics"})
+    assert (answer.json()["values"], answer.json()["purposes"]) == ("withheld", None)
+
+
 async def test_what_did_not_change_is_not_sent_again(make, store, get, noon):
     path = f"/v1/profiles/{make.profile_id('ann')}"
     tag = (await get(path)).headers["ETag"]
@@ -232,12 +280,12 @@ async def test_the_api_describes_itself(get):
 
 
 async def test_a_reader_that_asks_too_often_is_told_when_to_come_back(make, store):
-    api = build_api(store, Readers(TOKENS, Rates(0.5, 4)))
+    api = build_api(store, MemoryHistories(), Readers(TOKENS, Rates(0.5, 4)))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(api), base_url="http://profiles") as client:
         token = {"Authorization": f"Bearer {ALL_OF_DEMO}"}
         path = f"/v1/profiles/{make.profile_id('ann')}"
         answers = [await client.get(path, headers=token) for _ in range(3)]
         assert [answer.status_code for answer in answers] == [200, 200, 429]
-        assert answers[0].headers["Cache-Control"] == "no-store"
+        assert answers[0].headers["Cache-Control"] == "private, no-store"
         assert (answers[-1].json()["code"], int(answers[-1].headers["Retry-After"])) == ("rate", 2)
         assert (await client.get(path)).status_code == 401

@@ -143,7 +143,7 @@ class Stepping:
 
 def facts_of(make, noon):
     people = make.blank("ann")
-    events = [make.identify(n, "ann", plan=n // 2, part="pq"[n % 2]) for n in range(9)]
+    events = [make.event(n, "ann", traits={"plan": n // 2}, part="pq"[n % 2]) for n in range(9)]
     return [update(people, event, Limits(), noon).fact for event in events]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from cdp_profiles.domain.parts import (
+    Allowed,
     Identifier,
     Part,
     PartKey,
@@ -24,6 +25,7 @@ names = st.sampled_from(["plan", "city", "a.b", "$set", ""])
 texts = st.sampled_from(["1", "2", "null", '"x"'])
 traits = st.builds(Trait, st.integers(0, 5), st.sampled_from(["m1", "m2"]), texts, st.sampled_from(["web", "crm"]))
 identifiers = st.builds(Identifier, st.sampled_from(["user_id", "email"]), st.sampled_from("uv"))
+purposes = st.sampled_from([(), ("analytics",), ("analytics", "marketing")])
 parts = st.builds(
     Part,
     first_seen=st.integers(0, 9),
@@ -31,6 +33,7 @@ parts = st.builds(
     traits=st.dictionaries(names, traits),
     counters=st.dictionaries(names, st.integers(0, 9)),
     identifiers=st.sets(identifiers, max_size=3),
+    allowed=st.none() | st.builds(Allowed, st.integers(0, 5), st.sampled_from(["m1", "m2"]), purposes),
 )
 keys = st.builds(PartKey, st.sampled_from("AB"), st.sampled_from("xyz"))
 many = st.dictionaries(keys, parts, max_size=4)

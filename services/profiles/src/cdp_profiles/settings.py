@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 
 from cdp_runtime import access
 from cdp_runtime.access import parse_tokens
@@ -13,13 +13,19 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from cdp_profiles.domain.history import Bounds
 from cdp_profiles.domain.limits import Limits
 
+PURPOSE: Final = r"^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$"
 Role: TypeAlias = Literal["full", "masked"]
 
 
 class ReadToken(access.ReadToken):
-    """It also says whether the token shows the values of traits."""
+    """It also says whether the token shows values, for which purposes it reads, and whether it may export.
+
+    With purposes, every request names one of them, and a person who does not allow it is shown without values.
+    """
 
     role: Role = "full"
+    purposes: tuple[Annotated[str, Field(pattern=PURPOSE)], ...] = ()
+    export: bool = False
 
 
 class Settings(BaseSettings):
@@ -33,8 +39,8 @@ class Settings(BaseSettings):
     http: HttpBounds = Field(default_factory=HttpBounds)
     read_tokens: Annotated[tuple[ReadToken, ...], NoDecode, BeforeValidator(parse_tokens)] = Field(
         default=(),
-        description='JSON: {"<token>": "<tenant>"} or {"<token>": {"tenant": ..., "role": "full" or "masked"}}; '
-        "without any, nobody may read",
+        description='JSON: {"<token>": "<tenant>"} or {"<token>": {"tenant": ..., "role": "full" or "masked", '
+        '"purposes": [...], "export": true}}; without any, nobody may read',
     )
     read_seconds: float = Field(default=2, gt=0, description="time for the store to answer a reader")
     max_traits: int = Field(default=500, ge=1, description="traits on a profile")

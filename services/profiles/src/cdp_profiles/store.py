@@ -6,7 +6,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
+from uuid import UUID
 
+import bson
+from bson.codec_options import CodecOptions
+from bson.raw_bson import RawBSONDocument
 from cdp_runtime.mongo import Document, mongo_client
 from cdp_runtime.pseudonyms import Pseudonymizer
 from cdp_runtime.records import MemoryRecords, MongoRecords, Records, lost_inserts
@@ -18,11 +22,13 @@ from pymongo.errors import BulkWriteError
 from cdp_profiles.domain.events import lookup_text
 from cdp_profiles.domain.parting import taker_of
 from cdp_profiles.domain.parts import Identifier
-from cdp_profiles.domain.profile import Profile
+from cdp_profiles.domain.profile import Profile, record_id
 
 MOST_FOUND: Final = 20
 CONNECTIONS: Final = 8
 KEEP_BYTES: Final = 32 * 1024 * 1024
+PAGE_BYTES: Final = 8 * 1024 * 1024
+RAW: Final = CodecOptions(document_class=RawBSONDocument)
 
 
 class ProfileStore(Protocol):
@@ -47,9 +53,21 @@ class ProfileStore(Protocol):
         """The live profiles of a tenant on which an identifier was seen, among the first 20 records found."""
         ...
 
+    async def page(self, tenant: str, after: UUID | None, limit: int) -> Page:
+        """Live profiles of a tenant in the order of their ids, from at most so many records and 8 MiB of them."""
+        ...
+
     async def ping(self) -> None:
         """Raise if the store does not answer."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some profiles, and the id after which there may be more; None if there are none."""
+
+    profiles: list[Profile]
+    end: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +101,13 @@ class MemoryProfileStore:
         names = names_of(tenant, identifier, self._pseudonyms)
         found = sorted({record for name in names for record in self._seen_on.get(f"{tenant}/{name}", ())})
         return holders(await self.load(found[:MOST_FOUND]), identifier, names)
+
+    async def page(self, tenant: str, after: UUID | None, limit: int) -> Page:
+        """See ProfileStore."""
+        first, end = ids_of(tenant, after)
+        found = sorted(i for i in self.records.documents if first < i < end)[:limit]
+        people = await self.records.load(found)
+        return page_of(list(people.values()), limit)
 
     async def ping(self) -> None:
         """See ProfileStore."""
@@ -131,6 +156,19 @@ class MongoProfileStore:
         people = await self.load(document["record"] for document in found)
         return holders(people, identifier, names)
 
+    async def page(self, tenant: str, after: UUID | None, limit: int) -> Page:
+        """See ProfileStore."""
+        first, end = ids_of(tenant, after)
+        within = {"_id": {"$gt": first, "$lt": end}}
+        profiles, size = [], 0
+        raw = self._records.collection.with_options(RAW).find(within).sort("_id", 1).limit(limit)
+        async for document in raw:
+            size += len(document.raw)
+            profiles.append(self._records.restored(document["_id"], bson.decode(document.raw)))
+            if size > PAGE_BYTES:
+                return page_of(profiles, len(profiles))
+        return page_of(profiles, limit)
+
     async def migrate(self) -> None:
         """Make the index that `find` needs. Idempotent."""
         await self.sightings.create_index([("lookup", 1)], name="lookup")
@@ -150,6 +188,17 @@ async def with_targets(records: Records[Profile], ids: Iterable[str]) -> dict[st
     while missing := {target for profile in people.values() for target in profile.targets} - people.keys():
         people |= await records.load(missing)
     return people
+
+
+def ids_of(tenant: str, after: UUID | None) -> tuple[str, str]:
+    """Between which ids the records of a tenant are, after one of them."""
+    return record_id(tenant, after or ""), f"{tenant}0"  # the character after "/"
+
+
+def page_of(records: list[Profile], most: int) -> Page:
+    """The live ones of these records; if they are as many as there may be, there may be more."""
+    live = [record for record in records if record.into is None and record.revision]
+    return Page(live, records[-1].profile_id if records and len(records) >= most else None)
 
 
 def holders(people: Mapping[str, Profile], identifier: Identifier, pseudonyms: Iterable[str]) -> list[Profile]:

@@ -35,6 +35,26 @@ def unauthorized() -> Problem:
     return Problem(401, view, {"WWW-Authenticate": "Bearer"})
 
 
+def wrong_purpose() -> Problem:
+    """The token is for certain purposes, and the request names none of them."""
+    return Problem(403, ProblemView(code="purpose", message="name one of this token's purposes as X-Purpose"))
+
+
+def not_for_export() -> Problem:
+    """The token reads single profiles."""
+    return Problem(403, ProblemView(code="no-export", message="this token may not export"))
+
+
+def no_such_trait() -> Problem:
+    """The profile never had the trait."""
+    return Problem(404, ProblemView(code="no-such-trait", message="the profile never had this trait"))
+
+
+def bad_cursor() -> Problem:
+    """A cursor that no page has given out."""
+    return Problem(422, ProblemView(code="invalid", message="cursor: give the `next` of the page before"))
+
+
 def not_found() -> Problem:
     """No such profile, as far as this reader may know."""
     return Problem(404, ProblemView(code="not-found", message="no profile has this id or identifier"))

@@ -11,7 +11,7 @@ from typing import Final
 from cdp_contracts.envelope import JsonObject
 from cdp_contracts.events_v1 import Event, EventResolved
 
-from cdp_profiles.domain.parts import Identifier, Part, Trait, canonical, micros
+from cdp_profiles.domain.parts import Allowed, Identifier, Part, Trait, canonical, micros
 
 SHA256_HEX: Final = re.compile(r"[0-9a-fA-F]{64}")
 
@@ -28,6 +28,7 @@ def part_of(event: EventResolved) -> Part:
         },
         counters={counter_of(event.event): 1},
         identifiers=set(identifiers_on(event.event)),
+        allowed=Allowed(at, event.message_id, event.decision.purposes),
     )
 
 

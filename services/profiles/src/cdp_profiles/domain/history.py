@@ -156,10 +156,14 @@ def note_traits(chronicles: Mapping[str, Chronicle], fact: ProfileUpdated, bound
             chronicles[place_told(fact)].add(name, said, bounds)
 
 
-def places_of(profile: Profile) -> list[str]:
-    """The places of all parts that a profile is made of."""
-    parts = (key for key in profile.parts if key.identifier not in profile.leaving)
-    return list(dict.fromkeys(place_of(profile.tenant, key.home, key.identifier) for key in parts))
+def places_of(profile: Profile) -> dict[str, int]:
+    """The places of all parts that a profile is made of and when each was last seen, the newest first."""
+    places: dict[str, int] = {}
+    for key, part in profile.parts.items():
+        if key.identifier not in profile.leaving:
+            place = place_of(profile.tenant, key.home, key.identifier)
+            places[place] = max(part.last_seen, places.get(place, part.last_seen))
+    return dict(sorted(places.items(), key=lambda item: item[1], reverse=True))
 
 
 def places_of_regroupings(profile: Profile) -> list[str]:
@@ -187,25 +191,27 @@ class Told:
     floor: Floor = None
 
     def at(self, instant: int) -> Said | None:
-        """The value that held at an instant: None if none did, or if it is not known any more."""
+        """The newest value known from before an instant, or of it."""
         return next((one for one in reversed(self.said) if one.at <= instant), None)
 
     def is_known(self, instant: int) -> bool:
-        """Whether all that was said until then is still kept."""
-        return self.floor is None or self.floor[0] < instant
+        """Whether nothing that is not kept any more can have been newer than that."""
+        held = self.at(instant)
+        return self.floor is None or (held is not None and held.key > self.floor)
 
 
 def told(histories: Iterable[History]) -> Told:
     """Several histories of one trait as one: each value once it came to hold, oldest first."""
     parts = list(histories)
     every = sorted({one.key: one for part in parts for one in part.said}.values())
-    floors = [part.floor for part in parts if part.floor is not None]
-    return Told(list(_changes(every)), max(floors, default=None))
+    floor = max((part.floor for part in parts if part.floor is not None), default=None)
+    return Told(list(_changes(every, floor)), floor)
 
 
-def _changes(said: Iterable[Said]) -> Iterator[Said]:
-    before: str | None = None
+def _changes(said: Iterable[Said], floor: Floor) -> Iterator[Said]:
+    before: Said | None = None
     for one in said:
-        if one.text != before:
+        first_known = floor is not None and before is not None and before.key <= floor < one.key
+        if before is None or one.text != before.text or first_known:
             yield one
-        before = one.text
+        before = one

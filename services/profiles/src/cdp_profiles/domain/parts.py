@@ -53,6 +53,14 @@ class Trait(NamedTuple):
         return value
 
 
+class Allowed(NamedTuple):
+    """What an event may be used for, as was decided when it came. Of two, the greater counts: the newer."""
+
+    at: int
+    message_id: str
+    purposes: tuple[str, ...]
+
+
 class Identifier(NamedTuple):
     """An identifier seen on an event: user_id, anonymous_id or email."""
 
@@ -81,6 +89,7 @@ class Part:
     traits: dict[str, Trait] = field(default_factory=dict)
     counters: dict[str, int] = field(default_factory=dict)
     identifiers: set[Identifier] = field(default_factory=set)
+    allowed: Allowed | None = None
 
     def merged(self, other: Part) -> Part:
         """The later of two copies of this part, field by field."""
@@ -90,6 +99,7 @@ class Part:
             traits=greatest(self.traits, other.traits),
             counters=greatest(self.counters, other.counters),
             identifiers=self.identifiers | other.identifiers,
+            allowed=newer(self.allowed, other.allowed),
         )
 
     def add(self, event: Part) -> None:
@@ -99,6 +109,7 @@ class Part:
         keep_greatest(self.traits, event.traits)
         keep_sum(self.counters, event.counters)
         self.identifiers |= event.identifiers
+        self.allowed = newer(self.allowed, event.allowed)
 
     def less(self, name: str) -> Part:
         """This part with one event of a name counted less: it was counted elsewhere, too."""
@@ -122,6 +133,7 @@ class Joined:
     traits: dict[str, Trait] = field(default_factory=dict)
     counters: dict[str, int] = field(default_factory=dict)
     identifiers: set[Identifier] = field(default_factory=set)
+    allowed: Allowed | None = None
 
     def add(self, part: Part) -> None:
         """Take in a part, or an event, that was not in it yet."""
@@ -130,6 +142,7 @@ class Joined:
         keep_greatest(self.traits, part.traits)
         keep_sum(self.counters, part.counters)
         self.identifiers |= part.identifiers
+        self.allowed = newer(self.allowed, part.allowed)
 
     def values(self, names: Iterable[str]) -> dict[str, JsonValue]:
         """The values of these traits; None for one that is gone."""
@@ -161,6 +174,13 @@ def _text(trait: Trait | None) -> str:
 
 def _changes(old: Trait | None, new: Trait) -> bool:
     return new.text != GONE if old is None else new > old and new.text != old.text
+
+
+def newer(a: Allowed | None, b: Allowed | None) -> Allowed | None:
+    """The greater of two, of which either may be missing."""
+    if a is None or b is None:
+        return a or b
+    return max(a, b)
 
 
 T = TypeVar("T", int, Trait)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from cdp_runtime.records import State
 
-from cdp_profiles.domain.parts import Identifier, Part, PartKey, Parts, Trait
+from cdp_profiles.domain.parts import Allowed, Identifier, Part, PartKey, Parts, Trait
 
 
 def state_of(parts: Parts) -> list[State]:
@@ -21,6 +22,7 @@ def state_of(parts: Parts) -> list[State]:
             "traits": [[name, *trait] for name, trait in part.traits.items()],
             "counters": [[name, count] for name, count in part.counters.items()],
             "identifiers": [list(identifier) for identifier in sorted(part.identifiers)],
+            **({"allowed": list(part.allowed)} if part.allowed else {}),
         }
         for key, part in parts.items()
     ]
@@ -35,6 +37,12 @@ def parts_of(states: Iterable[State]) -> Parts:
             traits={name: Trait(*trait) for name, *trait in state["traits"]},
             counters=dict(state["counters"]),
             identifiers={Identifier(*identifier) for identifier in state["identifiers"]},
+            allowed=allowed_of(state.get("allowed")),
         )
         for state in states
     }
+
+
+def allowed_of(state: list[Any] | None) -> Allowed | None:
+    """What an event may be used for; None in records of before, and of which nothing is known."""
+    return Allowed(state[0], state[1], tuple(state[2])) if state else None

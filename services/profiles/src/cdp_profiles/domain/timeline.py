@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from cdp_contracts.profiles_v1 import ProfileUpdated
@@ -89,8 +88,3 @@ def key_at(place: str, before: tuple[int, str]) -> str:
     """The key that an entry of that order has, or would have, in a place."""
     at, id_ = before
     return f"{place}/{at + OFFSET:018d}/{id_}"
-
-
-def cursor_of(at: datetime, id_: str) -> tuple[int, str]:
-    """The order of an entry as it is told."""
-    return micros(at), id_
