@@ -21,6 +21,7 @@ from tests.bench import (
     hops,
     identity,
     identity_stage,
+    lookups,
     matching,
     relay,
     runtime,
@@ -53,6 +54,12 @@ def by_hop(folder: Path) -> list[Row]:
     """What each role costs, and how soon it is back."""
     with running("local", folder / "hops") as up:
         return uvloop.run(hops.rows(up))
+
+
+def point_lookups(folder: Path) -> list[Row]:
+    """On a platform of its own."""
+    with running("local", folder / "lookups") as up:
+        return uvloop.run(lookups.rows(up))
 
 
 def by_parts(folder: Path) -> list[Row]:
@@ -109,6 +116,7 @@ BENCHMARKS: Final[dict[str, Benchmark]] = {
     "relay": relayed,
     "end-to-end": through_everything,
     "hops": by_hop,
+    "lookups": point_lookups,
     "throughput": by_parts,
     "scale": by_size,
     "identity": graph,
