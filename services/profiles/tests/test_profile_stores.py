@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from cdp_contracts.identities_v1 import Parting
@@ -200,6 +200,37 @@ async def test_find_passes_over_who_is_not_there_yet(make, store, write):
     freeze(people, [make.merge("ann", "device")])
     await store.save(people)
     assert await store.find("demo", identifier("anonymous_id", "tablet")) == []
+
+
+@pytest.mark.wire
+async def test_who_only_reads_leaves_out_what_is_remembered_of_messages(make, noon, mongo):
+    settings = fresh(mongo)
+    writing, reading = (MongoProfileStore(settings, make.pseudonyms, only_read=only) for only in (False, True))
+    people = await writing.load([make.record_id("ann")])
+    update(people, make.event(1, "ann"), Limits(), noon)
+    await writing.save(people)
+    found = await reload(make, reading, "ann")
+    assert (found.parts, found.revision, len(found.recent)) == (people[found.id].parts, 1, 0)
+    for store in (writing, reading):
+        await store.close()
+
+
+@pytest.mark.parametrize("limit", [1, 2, 9])
+async def test_all_live_profiles_of_a_tenant_come_in_pages(make, store, write, noon, limit):
+    await write(make.event(1, "ann"), make.event(2, "bob"), make.event(3, "device"))
+    people = await store.load([make.record_id("ann"), make.record_id("device")])
+    freeze(people, [make.merge("ann", "device")])
+    absorb(people, make.merge("ann", "device"), noon)
+    await store.save(people)
+    found, after = [], None
+    while True:
+        page = await store.page("demo", after, limit)
+        found += [profile.id for profile in page.profiles]
+        if page.end is None:
+            break
+        after = UUID(page.end)
+    assert found == sorted(make.record_id(name) for name in ("ann", "bob"))
+    assert (await store.page("dem", None, limit)).profiles == []
 
 
 async def test_ping(store):

@@ -31,14 +31,17 @@ def mongo_client(settings: MongoSettings, **options: Any) -> AsyncIOMotorClient[
     return AsyncIOMotorClient(settings.url.get_secret_value(), serverSelectionTimeoutMS=milliseconds, **options)
 
 
-async def found(collection: AsyncIOMotorCollection[Document], ids: Iterable[str]) -> dict[str, Document]:
-    """The documents of these ids, by id; what is not there is left out. All is asked for at once.
+async def found(
+    collection: AsyncIOMotorCollection[Document], ids: Iterable[str], without: Iterable[str] = ()
+) -> dict[str, Document]:
+    """The documents of these ids, by id, `without` some fields; what is not there is left out. Asked for at once.
 
     If a request fails, its error is raised once all others have ended: who asks again asks nobody else meanwhile.
     """
     wanted = list(dict.fromkeys(ids))
     pieces = [wanted[start : start + PIECE] for start in range(0, len(wanted), PIECE)]
-    requests = [collection.find({"_id": {"$in": piece}}).to_list(None) for piece in pieces]
+    left_out = dict.fromkeys(without, 0) or None
+    requests = [collection.find({"_id": {"$in": piece}}, left_out).to_list(None) for piece in pieces]
     answers = await asyncio.gather(*requests, return_exceptions=True)
     return {document["_id"]: document for documents in map(answered, answers) for document in documents}
 

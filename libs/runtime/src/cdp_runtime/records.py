@@ -184,17 +184,27 @@ class MongoRecords(Generic[R]):
 
     With `keep_bytes`, records that this process wrote last are not read again. They may be out of date once
     somebody else writes them: for stages whose every decision is followed by a save, which is then refused.
+    With `only_read`, what records remember of messages stays where it is: for those who save nothing.
     """
 
-    def __init__(self, collection: AsyncIOMotorCollection[State], kind: type[R], *, keep_bytes: int = 0) -> None:
+    def __init__(
+        self,
+        collection: AsyncIOMotorCollection[State],
+        kind: type[R],
+        *,
+        keep_bytes: int = 0,
+        only_read: bool = False,
+    ) -> None:
         self.collection = collection
         self._kind = kind
+        self._without = ("recent",) if only_read else ()
         self._kept = Kept(keep_bytes, collection.codec_options)
 
     async def load(self, ids: Iterable[str]) -> dict[str, R]:
         """See Records."""
         wanted = {i: self._kept.take(i) for i in dict.fromkeys(ids)}
-        documents = await found(self.collection, [i for i, kept in wanted.items() if kept is None])
+        unknown = [i for i, kept in wanted.items() if kept is None]
+        documents = await found(self.collection, unknown, self._without)
         return {i: self.restored(i, kept or documents.get(i)) for i, kept in wanted.items()}
 
     def restored(self, id_: str, document: State | None) -> R:
@@ -244,7 +254,7 @@ def restored(kind: type[R], id: str, document: State | None, where: str) -> R:  
         raise NewerRecord(where, written, kind.schema_version)
     record = kind.from_state(id, document)
     record.rev = document["rev"]
-    record.recent = Recent.parse(document["recent"])
+    record.recent = Recent.parse(document["recent"]) if "recent" in document else Recent()
     return record
 
 

@@ -42,7 +42,7 @@ def build_http(settings: Settings | None = None) -> Role:
     """Answers readers."""
     settings = settings or Settings()
     impatient = settings.mongo.model_copy(update={"timeout_seconds": settings.read_seconds})
-    profiles = MongoProfileStore(impatient, settings.privacy.pseudonyms)
+    profiles = MongoProfileStore(impatient, settings.privacy.pseudonyms, only_read=True)
     histories = MongoHistories(impatient)
     rates = Rates(settings.http.requests_per_second, settings.http.burst_seconds)
     api = build_api(profiles, histories, Readers(settings.read_tokens, rates))

@@ -117,17 +117,19 @@ class MongoProfileStore:
     """Profiles in MongoDB: `profiles` has the records, `sightings` finds them by identifier.
 
     Sightings are documents of their own, written once: an index on the records would be maintained with every
-    event. Nothing connects before the first call.
+    event. What is `only_read` saves nothing, and leaves out what records remember of messages: that may be most
+    of a record. Nothing connects before the first call.
     """
 
-    def __init__(self, settings: MongoSettings, pseudonyms: Pseudonymizer) -> None:
+    def __init__(self, settings: MongoSettings, pseudonyms: Pseudonymizer, *, only_read: bool = False) -> None:
         milliseconds = int(settings.timeout_seconds * 1000)
         self._client = mongo_client(
             settings, appname="cdp-profiles", socketTimeoutMS=milliseconds, maxPoolSize=CONNECTIONS
         )
         self.database = self._client[f"{settings.database_prefix}_profiles"]
         self.sightings: AsyncIOMotorCollection[Document] = self.database["sightings"]
-        self._records = MongoRecords(self.database["profiles"], Profile, keep_bytes=KEEP_BYTES)
+        profiles = self.database["profiles"]
+        self._records = MongoRecords(profiles, Profile, keep_bytes=KEEP_BYTES, only_read=only_read)
         self._pseudonyms = pseudonyms
 
     async def load(self, ids: Iterable[str]) -> dict[str, Profile]:
@@ -161,7 +163,7 @@ class MongoProfileStore:
         first, end = ids_of(tenant, after)
         within = {"_id": {"$gt": first, "$lt": end}}
         profiles, size = [], 0
-        raw = self._records.collection.with_options(RAW).find(within).sort("_id", 1).limit(limit)
+        raw = self._records.collection.with_options(RAW).find(within, {"recent": 0}).sort("_id", 1).limit(limit)
         async for document in raw:
             size += len(document.raw)
             profiles.append(self._records.restored(document["_id"], bson.decode(document.raw)))

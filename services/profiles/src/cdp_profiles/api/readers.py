@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Annotated, Final, Literal, TypeAlias
+from typing import Annotated, Final, Literal, NamedTuple, TypeAlias
 
 from cdp_runtime.access import Tokens
 from cdp_runtime.rates import Rates
@@ -21,18 +21,25 @@ log: Final = logging.getLogger("cdp.access")
 Values: TypeAlias = Literal["shown", "masked", "withheld"]
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
+class Credentials(NamedTuple):
     """What a request says of who asks, and what for."""
 
-    token: Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))]
+    token: str | None
+    purpose: str | None
+
+
+async def credentials(
+    token: Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))],
     purpose: Annotated[
         str | None,
         Header(alias="X-Purpose", pattern=PURPOSE, description="what the data is read for, such as analytics"),
-    ] = None
+    ] = None,
+) -> Credentials:
+    """Taken from the headers. A coroutine, for the framework runs anything else in a thread."""
+    return Credentials(token.credentials if token else None, purpose)
 
 
-Asking: TypeAlias = Annotated[Credentials, Depends()]
+Asking: TypeAlias = Annotated[Credentials, Depends(credentials)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +74,7 @@ class Readers:
 
     def of(self, asking: Credentials, *, export: bool = False) -> Reader:
         """Who asks. Raises the problem to answer: an unknown token, a purpose it is not for, or too often."""
-        holder = self._tokens.of(asking.token.credentials if asking.token else None)
+        holder = self._tokens.of(asking.token)
         if holder is None:
             raise unauthorized()
         wait = self._rates.wait(holder.name)

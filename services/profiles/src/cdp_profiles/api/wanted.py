@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Final, Literal, TypeAlias
 
 from fastapi import Depends, Query
@@ -23,16 +24,10 @@ AS_OF: Final = frozenset({"as_of", "unknown_traits", "merged_from", "traits"})
 class Wanted:
     """Which fields, and which traits; all but the parts if none are named. With `as_of`, traits only."""
 
-    fields: Annotated[
-        tuple[ProfileField, ...], Query(max_length=20, description="only these fields; repeat for more")
-    ] = ()
-    traits: Annotated[
-        tuple[str, ...], Query(alias="trait", max_length=100, description="only these traits; repeat for more")
-    ] = ()
-    include: Annotated[tuple[Literal["parts"], ...], Query(description="also the parts")] = ()
-    as_of: Annotated[
-        AwareDatetime | None, Query(description="the traits as they were then, by the clocks of the senders")
-    ] = None
+    fields: tuple[ProfileField, ...] = ()
+    traits: tuple[str, ...] = ()
+    include: tuple[Literal["parts"], ...] = ()
+    as_of: datetime | None = None
 
     @property
     def shown(self) -> set[str]:
@@ -44,5 +39,21 @@ class Wanted:
         return not self.traits or trait in self.traits
 
 
-Want: TypeAlias = Annotated[Wanted, Depends()]
+async def wanted(
+    fields: Annotated[
+        tuple[ProfileField, ...], Query(max_length=20, description="only these fields; repeat for more")
+    ] = (),
+    trait: Annotated[
+        tuple[str, ...], Query(max_length=100, description="only these traits; repeat for more")
+    ] = (),
+    include: Annotated[tuple[Literal["parts"], ...], Query(description="also the parts")] = (),
+    as_of: Annotated[
+        AwareDatetime | None, Query(description="the traits as they were then, by the clocks of the senders")
+    ] = None,
+) -> Wanted:
+    """Taken from the query. A coroutine, for the framework runs anything else in a thread."""
+    return Wanted(fields, trait, include, as_of)
+
+
+Want: TypeAlias = Annotated[Wanted, Depends(wanted)]
 EVERYTHING: Final = Wanted()
