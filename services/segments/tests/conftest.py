@@ -151,8 +151,9 @@ class Evaluator:
         memory.records = FusedRecords(self.fuse)
         self.people = people or memory
         self.timers = timers or FusedTimers(self.fuse)
-        catalogs = Catalogs()
-        self.bus.attach("segments-evaluator", stages(catalogs, self.people, self.timers), [catalogs.table])
+        self.catalogs = Catalogs()
+        roles = stages(self.catalogs, self.people, self.timers)
+        self.bus.attach("segments-evaluator", roles, [self.catalogs.table])
 
     async def define(self, *definitions) -> None:
         await self.bus.publish(SEGMENTS_DEFINED, *definitions)

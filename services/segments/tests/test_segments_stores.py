@@ -134,6 +134,12 @@ async def test_alarms_by_partition_and_time(make, store, write, noon, monkeypatc
     assert await found(1, start) == set()
 
 
+async def test_the_timers_of_people_as_they_stand(make, store, write, noon):
+    await write(make.event(1, "ann"), make.event(2, "bob", "other"))
+    asked = [make.person_id(name) for name in ("ann", "bob", "nobody")]
+    assert list(await store.stored_alarms(asked)) == [Alarm(0, asked[0], milliseconds_of(noon) + 5000)]
+
+
 async def test_ping(store):
     await store.ping()
 

@@ -50,11 +50,16 @@ async def fire_timers(tick: Tick, catalogs: Catalogs, people: PersonStore, timer
 async def move_on(
     fired: Sequence[Alarm], records: Mapping[str, Person], people: PersonStore, timers: Timers
 ) -> None:
-    """Forget what has been told, then set the timers to what comes next."""
+    """Forget what has been told, then set the timers to what comes next.
+
+    What comes next is asked of the store once the timers have moved: somebody else may have written a person since
+    the record was read, and found the timer still set to something earlier.
+    """
     for alarm in fired:
         acknowledge(records[alarm.id])
     await people.save(records)
     await timers.move_on((alarm, records[alarm.id].wake_at) for alarm in fired)
+    await timers.set(await people.stored_alarms(alarm.id for alarm in fired))
 
 
 async def refill(people: PersonStore, timers: Timers, partitions: Iterable[int], now: int) -> None:

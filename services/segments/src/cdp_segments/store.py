@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
 
-from cdp_runtime.mongo import mongo_client
+from cdp_runtime.mongo import found, mongo_client
 from cdp_runtime.records import MemoryRecords, MongoRecords, Records, State
 from cdp_runtime.settings import MongoSettings
 from motor.motor_asyncio import AsyncIOMotorCollection
@@ -59,6 +59,10 @@ class PersonStore(Protocol):
         """Whom the clock has to look at up to an instant, page by page, in any order."""
         ...
 
+    async def stored_alarms(self, ids: Iterable[str]) -> Sequence[Alarm]:
+        """The timers that these people need, as it stands in the store now."""
+        ...
+
     async def ping(self) -> None:
         """Raise if the store does not answer."""
         ...
@@ -91,6 +95,10 @@ class MemoryPersonStore:
         """See PersonStore."""
         mine = (alarm(d) for d in self._documents() if d["partition"] == partition and d["wake_at"] is not None)
         yield [alarm for alarm in mine if alarm.at <= until]
+
+    async def stored_alarms(self, ids: Iterable[str]) -> Sequence[Alarm]:
+        """See PersonStore."""
+        return [alarm(d) for i in ids if (d := self.records.documents.get(i)) and d["wake_at"] is not None]
 
     async def ping(self) -> None:
         """See PersonStore."""
@@ -136,6 +144,11 @@ class MongoPersonStore:
                 yield page
                 page = []
         yield page
+
+    async def stored_alarms(self, ids: Iterable[str]) -> Sequence[Alarm]:
+        """See PersonStore."""
+        documents = await found(self.collection, ids)
+        return [alarm(document) for document in documents.values() if document["wake_at"] is not None]
 
     async def migrate(self) -> None:
         """Make the indexes that `size`, `members` and `alarms` need. Idempotent."""
