@@ -32,8 +32,10 @@ from cdp_runtime.http_guard import HttpGuard
 from cdp_runtime.pseudonyms import Pseudonymizer
 from cdp_runtime.rates import Rates
 from cdp_runtime.settings import HttpBounds, PrivacySettings
+from cdp_segments.api.door import Door
 from cdp_segments.api.routes import build_api as segments_api
 from cdp_segments.catalogs import Catalogs
+from cdp_segments.reading import memory_reading
 from cdp_segments.store import MemoryPersonStore
 from fastapi import FastAPI
 from hypothesis import HealthCheck, Phase, given, seed, settings
@@ -76,7 +78,8 @@ def segments() -> FastAPI:
     catalogs.table.apply("demo/engaged-shoppers", EXAMPLE.read_bytes())
     catalogs.table.caught_up = True
     tokens = Tokens([(SecretStr(TOKEN), "demo")])
-    return segments_api(MemoryPersonStore(), catalogs, tokens, UNLIMITED, SystemClock())
+    people = MemoryPersonStore()
+    return segments_api(Door(people, catalogs, tokens, UNLIMITED, SystemClock()), memory_reading(people))
 
 
 def receipts() -> FastAPI:

@@ -166,7 +166,8 @@ PROFILES_UPDATED: Final = Topic(
 MEMBERSHIP_CHANGED: Final = Topic(
     name="cdp.segments.membership-changed.v1", model=MembershipChanged, key="profile_id", owner="segments",
     description="Who entered or left which segment, and the whole membership map of the person.",
-    producers=("segments-evaluator",), consumers=("segments-sender", "collector-receipts", "subscribers"),
+    producers=("segments-evaluator",),
+    consumers=("segments-evaluator", "segments-sender", "collector-receipts", "subscribers"),
     retention_hours=None, compacted=True, min_compaction_lag_hours=14 * DAY,
 )  # fmt: skip
 DELIVERIES_REQUESTED: Final = Topic(

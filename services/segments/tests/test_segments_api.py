@@ -4,53 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import httpx
 import pytest
-from cdp_contracts.topics import SEGMENTS_DEFINED
-from cdp_runtime.access import Tokens
-from cdp_runtime.clock import ManualClock
-from cdp_runtime.codec import encode
 from cdp_runtime.rates import Rates
-from cdp_segments.api.routes import build_api
-from cdp_segments.catalogs import Catalogs
-from cdp_segments.domain.engine import involved, react
-from cdp_segments.domain.telling import Delivery, milliseconds_of
-from cdp_segments.store import MemoryPersonStore
-from pydantic import SecretStr
+from reading_desk import Desk
 
 VIEWED = {"kind": "count", "event": "view", "op": ">=", "n": 1}
 FLASH = {"kind": "count", "event": "flash", "op": ">=", "n": 1, "window": {"kind": "sliding", "seconds": 5}}
-TOKENS = Tokens([(SecretStr("token-of-demo"), "demo"), (SecretStr("token-of-other"), "other")])
 NOBODY = "00000000-0000-0000-0000-000000000000"
-
-
-class Desk:
-    """The API in this process, and hands to fill what it reads."""
-
-    def __init__(self, make, noon, rates=Rates(0, 1)):  # noqa: B008  # has no state without a rate
-        self.catalogs = Catalogs()
-        self.people = MemoryPersonStore()
-        self.clock = ManualClock(noon)
-        api = build_api(self.people, self.catalogs, TOKENS, rates, self.clock)
-        self.client = httpx.AsyncClient(transport=httpx.ASGITransport(api), base_url="http://x")
-
-    def define(self, *definitions):
-        for definition in definitions:
-            record = encode(SEGMENTS_DEFINED, definition, source="test", now=self.clock.now())
-            self.catalogs.table.apply(record.key.decode(), record.value)
-        self.catalogs.table.caught_up = True
-
-    async def write(self, *updates):
-        people = await self.people.load(record for update in updates for record in involved(update))
-        for n, update in enumerate(updates):
-            delivery = Delivery(0, n, milliseconds_of(update.received_at))
-            react(people, update, delivery, self.catalogs.of(update.tenant))
-        await self.people.save(people)
-
-    async def get(self, path, token="token-of-demo", **params):  # noqa: S107
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        answer = await self.client.get(path, params=params, headers=headers)
-        return answer.status_code, answer.json()
 
 
 @pytest.fixture

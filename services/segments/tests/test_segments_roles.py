@@ -13,10 +13,14 @@ from cdp_runtime.access import Tokens
 from cdp_runtime.codec import encode
 from cdp_runtime.rates import Rates
 from cdp_segments import app
+from cdp_segments.api.door import Door
 from cdp_segments.api.routes import build_api
 from cdp_segments.catalogs import Catalogs
+from cdp_segments.census import MongoCensus
 from cdp_segments.domain.catalog import Catalog
 from cdp_segments.domain.segments import compile_segment
+from cdp_segments.history.store import MongoHistoryStore
+from cdp_segments.reading import Reading
 from cdp_segments.settings import SenderSettings, Settings
 from cdp_segments.store import MongoPersonStore
 from pydantic import SecretStr, ValidationError
@@ -35,7 +39,7 @@ def environment(monkeypatch):
 async def test_the_evaluator_boots_without_a_server():
     role = app.build_evaluator()
     assert role.state.name == "segments-evaluator"
-    assert [stage.runner.stage.name for stage in role.state.stages] == ["evaluate"]
+    assert [stage.runner.stage.name for stage in role.state.stages] == ["evaluate", "keep_flips"]
     assert not role.state.ready
 
 
@@ -57,11 +61,13 @@ async def test_the_reader_boots_without_a_server():
 
 
 async def test_readers_are_told_while_the_store_is_away(make, noon):
-    catalogs, people = Catalogs(), MongoPersonStore(Settings().mongo.model_copy(update={"timeout_seconds": 0.2}))
+    mongo = Settings().mongo.model_copy(update={"timeout_seconds": 0.2})
+    catalogs, people = Catalogs(), MongoPersonStore(mongo)
     definition = encode(SEGMENTS_DEFINED, make.segment("s", kind="count", event="view"), source="test", now=noon)
     catalogs.table.apply("demo/s", definition.value)
     catalogs.table.caught_up = True
-    api = build_api(people, catalogs, Tokens([(SecretStr("token"), "demo")]), Rates(0, 1), app.SystemClock())
+    door = Door(people, catalogs, Tokens([(SecretStr("token"), "demo")]), Rates(0, 1), app.SystemClock())
+    api = build_api(door, Reading(MongoCensus(people), MongoHistoryStore(mongo)))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(api), base_url="http://x") as client:
         for path in ("/v1/segments", "/v1/segments/s/members", f"/v1/profiles/{make.profile_id('ann')}/segments"):
             answer = await client.get(path, headers={"Authorization": "Bearer token"})

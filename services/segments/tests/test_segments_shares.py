@@ -18,7 +18,7 @@ LEFT_THE_CART = {
 }  # fmt: skip
 TOLD_WITHOUT_PARTS = {
     "tenant", "partition", "into", "definitions", "evaluated_at", "next_deadline", "wake_at", "version", "members",
-    "rings", "visits", "ever", "facts", "told", "fired",
+    "rings", "visits", "ever", "facts", "told", "fired", "draw",
 }  # fmt: skip
 
 

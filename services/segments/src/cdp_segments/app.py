@@ -9,9 +9,15 @@ from cdp_runtime.clock import SystemClock
 from cdp_runtime.rates import Rates
 from cdp_runtime.settings import tls_context
 
+from cdp_segments.api.door import Door
+from cdp_segments.api.previews import BODY_BYTES
 from cdp_segments.api.routes import build_api
 from cdp_segments.catalogs import Catalogs
+from cdp_segments.census import MongoCensus
 from cdp_segments.handlers import stages
+from cdp_segments.history.handlers import stages as history_stages
+from cdp_segments.history.store import MongoHistoryStore
+from cdp_segments.reading import Reading
 from cdp_segments.sender.courier import Courier
 from cdp_segments.sender.crew import Crew
 from cdp_segments.sender.destinations import Destinations
@@ -29,13 +35,14 @@ def build_evaluator(settings: Settings | None = None) -> Role:
     catalogs = Catalogs()
     people = MongoPersonStore(settings.mongo)
     timers = RedisTimers(settings.redis)
+    histories = MongoHistoryStore(settings.mongo)
     return role(
         "segments-evaluator",
         kafka=settings.kafka,
-        stages=stages(catalogs, people, timers),
+        stages=[*stages(catalogs, people, timers), *history_stages(histories)],
         tables=[catalogs.table],
-        resources=[people, timers],
-        before=[people.migrate],
+        resources=[people, timers, histories],
+        before=[people.migrate, histories.migrate],
     )
 
 
@@ -43,15 +50,18 @@ def build_http(settings: Settings | None = None) -> Role:
     """Answers readers."""
     settings = settings or Settings()
     catalogs = Catalogs()
-    people = MongoPersonStore(settings.mongo.model_copy(update={"timeout_seconds": settings.read_seconds}))
+    mongo = settings.mongo.model_copy(update={"timeout_seconds": settings.read_seconds})
+    people, histories = MongoPersonStore(mongo), MongoHistoryStore(mongo)
     rates = Rates(settings.http.requests_per_second, settings.http.burst_seconds)
-    api = build_api(people, catalogs, settings.tokens, rates, SystemClock())
+    reading = Reading(MongoCensus(people), histories, settings.preview_seconds)
+    api = build_api(Door(people, catalogs, settings.tokens, rates, SystemClock()), reading)
     return role(
         "segments-http",
         kafka=settings.kafka,
         tables=[catalogs.table],
-        resources=[people],
+        resources=[people, histories],
         api=api,
+        body_bytes=BODY_BYTES,
     )
 
 

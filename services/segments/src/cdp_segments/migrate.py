@@ -6,16 +6,19 @@ import asyncio
 
 from cdp_runtime.settings import MongoSettings
 
+from cdp_segments.history.store import MongoHistoryStore
 from cdp_segments.store import MongoPersonStore
 
 
 async def migrate(settings: MongoSettings) -> None:
     """Make what is missing."""
-    people = MongoPersonStore(settings)
+    people, histories = MongoPersonStore(settings), MongoHistoryStore(settings)
     try:
         await people.migrate()
+        await histories.migrate()
     finally:
         await people.close()
+        await histories.close()
 
 
 if __name__ == "__main__":

@@ -25,6 +25,8 @@ class Settings(BaseSettings):
     )
     read_seconds: float = Field(default=5, gt=0, description="time for the store to answer a reader")
 
+    preview_seconds: float = Field(default=10, gt=0, description="time for a preview to ask people")
+
     @property
     def tokens(self) -> Tokens[str]:
         """Which tenant each token opens."""

@@ -9,13 +9,17 @@ from cdp_runtime.mongo import found, mongo_client
 from cdp_runtime.records import MemoryRecords, MongoRecords, Records, State
 from cdp_runtime.settings import MongoSettings
 from motor.motor_asyncio import AsyncIOMotorCollection
+from pymongo import UpdateOne
 
+from cdp_segments.domain.draws import draw
 from cdp_segments.domain.moving import release
 from cdp_segments.domain.person import Person
 from cdp_segments.timers import Alarm
 
 PAGE: Final = 1000
 KEEP_BYTES: Final = 32 * 1024 * 1024
+DRAWN_AT_ONCE: Final = 1000
+DRAW_INDEX: Final = "tenant_draw"
 MEMBERS_INDEX: Final = "tenant_segment"
 ALARMS_INDEX: Final = "partition_wake_at"
 
@@ -151,9 +155,19 @@ class MongoPersonStore:
         return [alarm(document) for document in documents.values() if document["wake_at"] is not None]
 
     async def migrate(self) -> None:
-        """Make the indexes that `size`, `members` and `alarms` need. Idempotent."""
+        """Make the indexes that `size`, `members`, `alarms` and the census need. Idempotent."""
         await self.collection.create_index([("tenant", 1), ("members.segment", 1), ("_id", 1)], name=MEMBERS_INDEX)
         await self.collection.create_index([("partition", 1), ("wake_at", 1)], name=ALARMS_INDEX)
+        await self.collection.create_index([("tenant", 1), ("draw", 1)], name=DRAW_INDEX)
+        await self._draw()
+
+    async def _draw(self) -> None:
+        """Draw the numbers of people whom an earlier version wrote."""
+        found = self.collection.find({"draw": {"$exists": False}, "into": None}, {"_id": 1})
+        while page := await found.to_list(DRAWN_AT_ONCE):
+            ids = [document["_id"] for document in page]
+            drawn = [UpdateOne({"_id": i}, {"$set": {"draw": draw(i.partition("/")[2])}}) for i in ids]
+            await self.collection.bulk_write(drawn, ordered=False)
 
     async def ping(self) -> None:
         """See PersonStore."""

@@ -11,12 +11,20 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
+from cdp_segments.domain.faults import Fault
+
 
 class ProblemView(BaseModel):
     """Any answer but a good one."""
 
     code: str = Field(description="for programs, such as not-found")
     message: str = Field(description="for people; holds no personal data")
+
+
+class ConditionProblemView(ProblemView):
+    """An answer about a condition."""
+
+    faults: tuple[Fault, ...] = ()
 
 
 class Problem(Exception):  # noqa: N818  # an answer, not a defect
@@ -26,6 +34,10 @@ class Problem(Exception):  # noqa: N818  # an answer, not a defect
     code = "failed"
     message = ""
     headers: Mapping[str, str] = MappingProxyType({})
+
+    def view(self) -> ProblemView:
+        """As it is answered."""
+        return ProblemView(code=self.code, message=self.message)
 
 
 class Unauthorized(Problem):
@@ -69,11 +81,59 @@ class TooMany(Problem):
         self.headers = {"Retry-After": str(wait)}
 
 
+class ConditionProblem(Problem):
+    """A condition that makes no sense: where, what would be right, and the nearest word."""
+
+    status, code = 422, "condition"
+    message = "the condition makes no sense: see faults"
+
+    def __init__(self, faults: tuple[Fault, ...]) -> None:
+        super().__init__()
+        self.faults = faults
+
+    def view(self) -> ProblemView:
+        """With the faults."""
+        return ConditionProblemView(code=self.code, message=self.message, faults=self.faults)
+
+
+class BadRange(Problem):
+    """A span of time that is none, or of which nothing is kept."""
+
+    status, code = 422, "range"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class BadCursor(Problem):
+    """A cursor that no page gave."""
+
+    status, code = 422, "cursor"
+    message = "cursor: take it from `next` of the page before"
+
+
+class TooSlow(Problem):
+    """Not everybody could be asked in time."""
+
+    status, code = 503, "too-slow"
+    message = "not everybody could be asked in time: try again, or ask for an estimate"
+    headers = MappingProxyType({"Retry-After": "30"})
+
+
 RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
     problem.status: {"model": ProblemView, "description": problem.__doc__}
     for problem in (Unauthorized, NoSuchSegment, TooMany, Unavailable)
 }
 RESPONSES[422] = {"model": ProblemView, "description": "No such value of a parameter."}
+
+
+PREVIEW_RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
+    **{status: said for status, said in RESPONSES.items() if status != NoSuchSegment.status},
+    400: {"model": ProblemView, "description": "A body that is no JSON."},
+    413: {"model": ProblemView, "description": "A body of more than 64 KiB."},
+    422: {"model": ConditionProblemView, "description": ConditionProblem.__doc__},
+}
 
 
 def answer_problems(api: FastAPI) -> None:
@@ -82,5 +142,4 @@ def answer_problems(api: FastAPI) -> None:
 
     @api.exception_handler(Problem)
     async def answer(_: Request, problem: Problem) -> JSONResponse:
-        view = ProblemView(code=problem.code, message=problem.message)
-        return JSONResponse(view.model_dump(), problem.status, dict(problem.headers))
+        return JSONResponse(problem.view().model_dump(), problem.status, dict(problem.headers))

@@ -9,6 +9,7 @@ from uuid import UUID
 from cdp_runtime.records import Record, State
 from pydantic import JsonValue, TypeAdapter
 
+from cdp_segments.domain.draws import draw
 from cdp_segments.domain.shares import Share, parse_shares, shares_state
 
 
@@ -209,6 +210,7 @@ class Person(Record):
             "next_deadline": self.next_deadline,
             "wake_at": self.wake_at,
             "version": self.version,
+            "draw": None if self.into else draw(self.profile_id),
             "members": [{"segment": name, **member._asdict()} for name, member in sorted(self.members.items())],
             **self.joint.to_state(),
             **self._shares_state(),
