@@ -19,7 +19,7 @@ from cdp_runtime.kafka_client import KafkaProducer, fault_of
 from cdp_runtime.settings import KafkaSettings
 from pydantic import ValidationError
 
-from cdp_cli import definitions, dlq, identity, matches, profiles, stages, tail, topics
+from cdp_cli import definitions, dlq, identity, matches, profiles, segments, stages, tail, topics
 from cdp_cli.conservation import as_objects, ledger, table
 from cdp_cli.console import fail
 from cdp_cli.receipt import lines
@@ -30,6 +30,7 @@ app.add_typer(dlq.app, name="dlq")
 app.add_typer(identity.app, name="identity")
 app.add_typer(matches.app, name="match")
 app.add_typer(profiles.app, name="profiles")
+app.add_typer(segments.app, name="segments")
 topics_app: Final = typer.Typer(no_args_is_help=True, help="Compare the broker's topics with the registry.")
 app.add_typer(topics_app, name="topics")
 schemas_app: Final = typer.Typer(no_args_is_help=True, help="The contracts' JSON Schemas.")
