@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from cdp_segments.api.previews import strictly
+from cdp_segments.api.histories import HistoryPage
+from cdp_segments.api.previews import PreviewRequest, PreviewView, strictly
 from cdp_segments.api.problems import ConditionProblem
+from cdp_segments.api.sizes import ActivityView, OverlapView, SizeView
 from cdp_segments.domain.draws import draw
 from cdp_segments.domain.estimating import estimate, wilson
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_conditions import conditions, downwards
 from reading_desk import Desk
@@ -244,6 +246,7 @@ async def test_a_tenant_sees_no_number_of_anothers(desk):
     assert (await desk.post("/v1/segments/preview", None, when=VIEWED))[0] == 401
 
 
+@settings(max_examples=30)
 @given(condition=conditions, lives=st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from(["view", "buy"]))))
 async def test_a_preview_is_the_members_of_the_same_condition_when_live(make, noon, condition, lives):
     condition = downwards(condition, 0).model_dump(mode="json")
@@ -274,3 +277,9 @@ def test_the_interval_is_wilsons():
     low, high = wilson(10, 100)
     assert (round(low, 4), round(high, 4)) == (0.0552, 0.1744)
     assert wilson(0, 50)[0] == 0
+
+
+@pytest.mark.parametrize("view", [SizeView, ActivityView, OverlapView, PreviewRequest, PreviewView, HistoryPage])
+def test_an_example_of_the_document_is_one(view):
+    for example in view.model_json_schema(mode="serialization")["examples"]:
+        assert view.model_validate(example).model_dump(mode="json", exclude_unset=True).keys() == example.keys()

@@ -60,6 +60,12 @@ async def test_the_reader_boots_without_a_server():
         assert (await client.get("/v1/segments")).headers["WWW-Authenticate"] == "Bearer"
 
 
+async def test_a_body_of_more_than_64_kib_is_refused():
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app.build_http()), base_url="http://x") as client:
+        answer = await client.post("/v1/segments/preview", content=b" " * 70_000)
+    assert (answer.status_code, answer.json()["code"]) == (413, "body-size")
+
+
 async def test_readers_are_told_while_the_store_is_away(make, noon):
     mongo = Settings().mongo.model_copy(update={"timeout_seconds": 0.2})
     catalogs, people = Catalogs(), MongoPersonStore(mongo)

@@ -14,6 +14,7 @@ from fastapi import Query
 from pydantic import AwareDatetime, Field
 
 from cdp_segments.api.door import Door, Token
+from cdp_segments.api.examples import HISTORY, shown
 from cdp_segments.api.problems import BadCursor
 from cdp_segments.api.views import View
 from cdp_segments.domain.history import FLIPS_KEPT, Flip, History
@@ -54,6 +55,8 @@ class PastMembership(View):
 
 class HistoryPage(View):
     """The newest flips first, and the memberships at `as_of`."""
+
+    model_config = shown(HISTORY)
 
     profile_id: UUID = Field(description="who the person is by now")
     asked: UUID = Field(

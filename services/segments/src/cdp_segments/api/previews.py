@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Annotated, Any, Final, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 from cdp_contracts.conditions_v1 import Condition
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 from cdp_segments.api.door import Door, Token
+from cdp_segments.api.examples import PREVIEW, PREVIEW_ASKED, shown
 from cdp_segments.api.populations import Populations
 from cdp_segments.api.problems import ConditionProblem, TooSlow
 from cdp_segments.api.views import View
@@ -27,12 +28,6 @@ BODY_BYTES: Final = 64 * 1024
 SAMPLE: Final = 10_000
 COUNTED: Final = 100_000
 AT_ONCE: Final = 2
-EXAMPLE: Final[dict[str, Any]] = {
-    "when": {
-        "kind": "count", "event": "Product Viewed", "op": ">", "n": 3,
-        "window": {"kind": "sliding", "seconds": 86400},
-    }
-}  # fmt: skip
 
 
 def strictly(value: object) -> Condition:
@@ -49,7 +44,7 @@ Strict: TypeAlias = Annotated[Condition, BeforeValidator(strictly)]
 class PreviewRequest(BaseModel):
     """A condition, as in a definition; a whole definition will do, of which no more is read."""
 
-    model_config = ConfigDict(frozen=True, json_schema_extra={"examples": [EXAMPLE]})
+    model_config = shown(PREVIEW_ASKED)
 
     when: Strict
     sample: int = Field(default=SAMPLE, ge=100, le=COUNTED, description="people to ask for the estimate")
@@ -82,6 +77,8 @@ class Bounds(View):
 
 class PreviewView(View):
     """How many people the condition holds of now."""
+
+    model_config = shown(PREVIEW)
 
     condition: str = Field(description="in words")
     population: int = Field(description="all people known")

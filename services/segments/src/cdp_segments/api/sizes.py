@@ -13,6 +13,7 @@ from fastapi import Query
 from pydantic import AwareDatetime, Field
 
 from cdp_segments.api.door import Door, Token
+from cdp_segments.api.examples import ACTIVITY, OVERLAP, SIZE, shown
 from cdp_segments.api.populations import Populations
 from cdp_segments.api.problems import BadRange
 from cdp_segments.api.views import View
@@ -34,6 +35,8 @@ To: TypeAlias = Annotated[AwareDatetime | None, Query(description="default: now"
 
 class SizeView(View):
     """How many people are in a segment now."""
+
+    model_config = shown(SIZE)
 
     segment: str
     version: int
@@ -61,6 +64,8 @@ class BucketView(View):
 class ActivityView(View):
     """How a segment changed, bucket by bucket, oldest first. Sizes are counted back from the size now."""
 
+    model_config = shown(ACTIVITY)
+
     segment: str
     bucket: Bucket
     start: datetime = Field(description="of the first bucket")
@@ -77,6 +82,8 @@ class ActivityView(View):
 
 class OverlapView(View):
     """How far two segments are the same people; exact."""
+
+    model_config = shown(OVERLAP)
 
     a: str
     b: str
