@@ -6,6 +6,7 @@ Of a condition with others in it only bounds can be told: what holds whatever th
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from cdp_contracts.conditions_v1 import And, Bucket, Condition, Not, Or, Trait
@@ -32,55 +33,70 @@ class UnknownPart(NamedTuple):
     why: str
 
 
-def missing(leaf: Leaf, catalog: Catalog) -> str | None:
-    """Why a leaf cannot be known of people; None if it can."""
-    match leaf:
-        case TraitLeaf(path=path):
-            parts = tuple(path.split("."))
-            return None if parts in catalog.traits.get(parts[0], {}) else NO_TRAIT
-        case SessionLeaf(gap=gap, key=key):
-            plan = catalog.visits.get(gap)
-            return None if plan and key in plan.leaves else NO_VISITS
-        case SegmentLeaf() | BucketLeaf():
-            return None
-        case _:
-            return _marks_missing(leaf, catalog)
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is kept of people because live segments ask for it: marks by selector, traits, leaves of visits."""
+
+    marks: Mapping[str, int]
+    traits: frozenset[str]
+    visits: frozenset[str]
+
+    @classmethod
+    def by(cls, catalog: Catalog) -> Kept:
+        """What the live segments of a tenant ask for."""
+        leaves = [leaf for segment in catalog.segments.values() for leaf in segment.inner]
+        marks: dict[str, int] = {}
+        for ask in (ask for leaf in leaves for ask in leaf.asks):
+            marks[ask.selector.key] = max(marks.get(ask.selector.key, 0), ask.capacity)
+        traits = frozenset(leaf.path for leaf in leaves if isinstance(leaf, TraitLeaf))
+        return cls(marks, traits, frozenset(leaf.key for leaf in leaves if isinstance(leaf, SessionLeaf)))
+
+    def lacks(self, leaf: Leaf) -> str | None:
+        """Why a leaf cannot be known of people; None if it can."""
+        match leaf:
+            case TraitLeaf(path=path):
+                return None if path in self.traits else NO_TRAIT
+            case SessionLeaf(key=key):
+                return None if key in self.visits else NO_VISITS
+            case SegmentLeaf() | BucketLeaf():
+                return None
+            case _:
+                return self._lacks_marks(leaf)
+
+    def _lacks_marks(self, leaf: Leaf) -> str | None:
+        if not leaf.asks:
+            return NOT_KEPT
+        found = [(ask.capacity, self.marks.get(ask.selector.key, 0)) for ask in leaf.asks]
+        if not all(kept for _, kept in found):
+            return NOT_COUNTED
+        return TOO_FEW if any(kept < wanted for wanted, kept in found) else None
 
 
-def _marks_missing(leaf: Leaf, catalog: Catalog) -> str | None:
-    if not leaf.asks:
-        return NOT_KEPT
-    tallies = [(ask, catalog.tallies.get(ask.selector.key)) for ask in leaf.asks]
-    if any(tally is None or not tally.capacity for _, tally in tallies):
-        return NOT_COUNTED
-    return TOO_FEW if any(tally and tally.capacity < ask.capacity for ask, tally in tallies) else None
-
-
-def unknown_parts(condition: Condition, catalog: Catalog, path: str = "when") -> Iterator[UnknownPart]:
+def unknown_parts(condition: Condition, kept: Kept, path: str = "when") -> Iterator[UnknownPart]:
     """Every part of a condition that cannot be known of people, from left to right."""
     match condition:
         case And(of=parts) | Or(of=parts):
             for n, part in enumerate(parts):
-                yield from unknown_parts(part, catalog, f"{path}/of/{n}")
+                yield from unknown_parts(part, kept, f"{path}/of/{n}")
         case Not(of=part):
-            yield from unknown_parts(part, catalog, f"{path}/of")
+            yield from unknown_parts(part, kept, f"{path}/of")
         case _:
-            leaf = leaf_of(condition, truths(catalog))
-            if why := missing(leaf, catalog):
+            leaf = leaf_of(condition)
+            if why := kept.lacks(leaf):
                 yield UnknownPart(path, leaf.words, why)
 
 
-def bounded(condition: Condition, catalog: Catalog, *, unknown: bool) -> Condition:
+def bounded(condition: Condition, kept: Kept, *, unknown: bool) -> Condition:
     """The condition with `unknown` for every part that cannot be known; what is under a `not`, the opposite."""
     match condition:
         case And(of=parts):
-            return And(of=tuple(bounded(part, catalog, unknown=unknown) for part in parts))
+            return And(of=tuple(bounded(part, kept, unknown=unknown) for part in parts))
         case Or(of=parts):
-            return Or(of=tuple(bounded(part, catalog, unknown=unknown) for part in parts))
+            return Or(of=tuple(bounded(part, kept, unknown=unknown) for part in parts))
         case Not(of=part):
-            return Not(of=bounded(part, catalog, unknown=not unknown))
+            return Not(of=bounded(part, kept, unknown=not unknown))
         case _:
-            if missing(leaf_of(condition, truths(catalog)), catalog) is None:
+            if kept.lacks(leaf_of(condition)) is None:
                 return condition
             return EVERYBODY if unknown else NOBODY
 

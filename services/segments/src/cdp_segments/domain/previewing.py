@@ -12,7 +12,7 @@ from cdp_segments.domain.catalog import Catalog
 from cdp_segments.domain.compiling import Compiler
 from cdp_segments.domain.estimating import Estimate, estimate
 from cdp_segments.domain.faults import BadCondition, Fault, check_references
-from cdp_segments.domain.keeping import UnknownPart, bounded, truths, unknown_parts
+from cdp_segments.domain.keeping import Kept, UnknownPart, bounded, truths, unknown_parts
 from cdp_segments.domain.person import Person
 
 
@@ -29,11 +29,12 @@ class Preview:
         """Compile; BadCondition if that is not possible."""
         check_references(condition, catalog.segments)
         whole = compiled(condition, catalog)
-        unknown = (*unknown_parts(condition, catalog),)
+        kept = Kept.by(catalog)
+        unknown = (*unknown_parts(condition, kept),)
         if not unknown:
             return cls((), whole, whole)
-        surely = compiled(bounded(condition, catalog, unknown=False), catalog)
-        return cls(unknown, surely, compiled(bounded(condition, catalog, unknown=True), catalog))
+        surely = compiled(bounded(condition, kept, unknown=False), catalog)
+        return cls(unknown, surely, compiled(bounded(condition, kept, unknown=True), catalog))
 
 
 @dataclass(slots=True)
