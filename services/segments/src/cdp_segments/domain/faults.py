@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from itertools import chain
 from typing import Any, Final, get_args
 
-from cdp_contracts import conditions_v1
+from cdp_contracts import conditions_v1, sequences_v1, windows_v1
 from cdp_contracts.conditions_v1 import Condition, InSegment
 from cdp_contracts.envelope import Contract
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -16,7 +16,8 @@ from cdp_segments.domain.leaves import walk
 
 CONDITION: Final[TypeAdapter[Condition]] = TypeAdapter(Condition)
 MOST_FAULTS: Final = 20
-MODELS: Final = tuple(m for m in vars(conditions_v1).values() if isinstance(m, type) and issubclass(m, Contract))
+NAMES: Final = {**vars(conditions_v1), **vars(sequences_v1), **vars(windows_v1)}
+MODELS: Final = tuple(m for m in NAMES.values() if isinstance(m, type) and issubclass(m, Contract))
 WITH_KIND: Final = tuple(model.model_fields["kind"] for model in MODELS if "kind" in model.model_fields)
 KINDS: Final = sorted({kind for field in WITH_KIND for kind in get_args(field.annotation)})
 FIELDS: Final = sorted({name for model in MODELS for name in model.model_fields})
