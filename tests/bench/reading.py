@@ -44,10 +44,10 @@ from pydantic import SecretStr
 from tests.bench.segments import NAMES, START, catalog
 
 PEOPLE: Final = 10_000
-EVENTS: Final = 8
+EVENTS: Final = 3
 SEGMENTS: Final = 100
 BATCH: Final = 1_000
-ASKED: Final = 200
+ASKED: Final = 100
 SPACE: Final = UUID(int=8)
 TOKEN: Final = "token-of-the-bench"  # opens nothing
 HEADERS: Final = {"Authorization": f"Bearer {TOKEN}"}
