@@ -11,6 +11,7 @@ import pytest
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import CommitFailedError, KafkaConnectionError
 from cdp_runtime import kafka_progress
+from cdp_runtime.backoff import LONGEST_REST, rest_after
 from cdp_runtime.batch import Batch
 from cdp_runtime.clock import SystemClock
 from cdp_runtime.halting import Pulse
@@ -156,8 +157,13 @@ async def test_nothing_is_fetched_ahead_of_a_small_batch_and_everything_is_commi
 async def test_a_stage_rests_as_long_as_a_small_batch_took() -> None:
     loop = asyncio.get_running_loop()
     started = loop.time()
-    await go_round(Consumer(orders(1)), handler_seconds=0.05, rounds=1)
-    assert loop.time() - started >= 0.1
+    await go_round(Consumer(orders(1)), handler_seconds=LONGEST_REST, rounds=1)
+    assert loop.time() - started >= 2 * LONGEST_REST
+
+
+@pytest.mark.parametrize(("took", "least", "rests"), [(0.01, 0.0, 0.01), (5.0, 0.0, 0.02), (0.01, 1.0, 1.0)])
+def test_a_stage_does_not_rest_for_long_unless_it_asks_for_it(took: float, least: float, rests: float) -> None:
+    assert rest_after(took, least) == rests
 
 
 async def test_a_large_batch_is_not_rested_after_and_the_next_is_fetched_meanwhile() -> None:

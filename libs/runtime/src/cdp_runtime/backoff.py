@@ -1,12 +1,20 @@
-"""How long to wait before the next try, and when to stop trusting a deploy."""
+"""How long to wait before the next try or batch, and when to stop trusting a deploy."""
 
 from __future__ import annotations
 
 import random
 from collections import deque
 from dataclasses import dataclass
+from typing import Final
 
 from cdp_runtime.failures import Halted
+
+LONGEST_REST: Final = 0.02  # seconds
+
+
+def rest_after(took: float, least: float) -> float:
+    """Seconds to rest after a small batch that took so long."""
+    return max(least, min(took, LONGEST_REST))
 
 
 @dataclass(frozen=True, slots=True)

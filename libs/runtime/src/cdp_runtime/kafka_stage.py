@@ -17,7 +17,7 @@ from faststream.kafka import KafkaBroker
 from faststream.kafka.subscriber.usecase import LogicSubscriber
 
 from cdp_runtime import metrics
-from cdp_runtime.backoff import Patience
+from cdp_runtime.backoff import Patience, rest_after
 from cdp_runtime.clock import Clock
 from cdp_runtime.failures import Halted, place_of
 from cdp_runtime.halting import Halt, Pulse
@@ -36,7 +36,6 @@ REBALANCE_MS: Final = 60_000
 MARGIN: Final = timedelta(seconds=1)
 RETRY_SECONDS: Final = 1.0
 LARGE: Final = 500
-LONGEST_REST: Final = 0.1
 LONG_SECONDS: Final = 1.0
 LIVE_SECONDS: Final = 60.0
 HURRY_SECONDS: Final = 0.01
@@ -204,7 +203,7 @@ class KafkaStage:
             await self._progress.commit_in_time(consumer)
 
     async def _take_turn(self, consumer: AIOKafkaConsumer, records: list[Incoming]) -> None:
-        """Handle a batch; after a small one rest for as long as it took, or as the stage says.
+        """Handle a batch; after a small one rest for as long as it took, but not for long, or as the stage says.
 
         Much of what a batch costs does not depend on its size. Where records trickle in faster than that, resting
         makes batches larger and the work less: everything arrives sooner. Meanwhile nothing is fetched, for what
@@ -216,7 +215,7 @@ class KafkaStage:
         started = time.monotonic()
         try:
             await self._take(consumer, records)
-            await asyncio.sleep(max(self.runner.stage.rest_seconds, min(time.monotonic() - started, LONGEST_REST)))
+            await asyncio.sleep(rest_after(time.monotonic() - started, self.runner.stage.rest_seconds))
         finally:
             consumer.resume(*consumer.assignment())
 
