@@ -27,7 +27,6 @@ T = TypeVar("T")
 Token: TypeAlias = Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))]
 Profile: TypeAlias = Annotated[UUID, Path(description="profile id of one of the two")]
 Limit: TypeAlias = Annotated[int, Query(ge=1, le=MOST_LISTED, description="pairs at most")]
-AGAIN: Final = {"Retry-After": "5"}
 
 
 class Verdicts(Protocol):
@@ -178,7 +177,7 @@ class Desk:
             return await asked
         except Exception as error:
             if await is_away(error, (self.store, self.verdicts)):
-                raise Refused(503, "unavailable", "the store or the broker is away: try again", AGAIN) from error
+                raise Refused(503, "unavailable", "the store or the broker is away: try again") from error
             raise
 
 
