@@ -1,8 +1,9 @@
 """The resolver as it ships, on Kafka and the document server: a backlog, and the latency that its hop adds.
 
-Events are written straight into `events.permitted`; the broker stamps them there and in `events.resolved`. Beside
-it is a bare worker (`identity_worker.py`) on the same topic and people: the same reads and as many new documents,
-with nothing but the drivers. Both are processes of their own.
+Events are written straight into `events.permitted`; the broker stamps them there and in `events.resolved`. What a
+hop adds is the time from the one stamp to the other: from when a record can be fetched to when what became of it
+can be. Beside it is a bare worker (`identity_worker.py`) on the same topic and people: the same reads and as many
+new documents, with nothing but the drivers. Both are processes of their own.
 `python -m tests.bench identity-stage` prints the rows.
 """
 
@@ -13,6 +14,8 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import product
+from os import getloadavg
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any, Final
@@ -35,12 +38,12 @@ from tests.bench.cpu import seconds_of
 from tests.bench.report import Row, spread
 from tests.bench.town import EACH, PEPPER, Town, fill
 
-IDENTIFIERS: Final = 300_000
+IDENTIFIERS: Final = 150_000
 BACKLOG: Final = 12_000
-ROUNDS: Final = 5
+ROUNDS: Final = 3
 NEW: Final = {"known": 0.0, "20 % new": 0.2}
-RATES: Final = (100, 500)
-SECONDS: Final = 20
+RATES: Final = (100, 250, 500)
+SECONDS: Final = 4
 TURN: Final = 0.01  # seconds between two sends at a fixed rate
 DEADLINE: Final = 120
 BARE: Final = "bench.resolved"
@@ -118,10 +121,10 @@ class Bench:
         hop.process.resume()
         await self.added(hop.target, {}, sum((await self.end(EVENTS_PERMITTED.name)).values()))
 
-    async def latencies(self, hop: Hop, rate: float) -> list[int]:
+    async def latencies(self, hop: Hop, rate: float, new: float) -> list[int]:
         """Milliseconds from the stamp of each event to that of what became of it, while they come at a rate."""
         number = int(rate * SECONDS)
-        events, _ = self.town.batch(number, NEW["20 % new"], 0)
+        events, _ = self.town.batch(number, new, 0)
         await self.catch_up(hop)
         before, since = await self.end(EVENTS_PERMITTED.name), await self.end(hop.target)
         started, sent, sends = time.monotonic(), 0, list[asyncio.Task[None]]()
@@ -180,15 +183,25 @@ async def backlogs(bench: Bench, hops: Sequence[Hop]) -> list[Row]:
 
 
 async def delays(bench: Bench, hops: Sequence[Hop]) -> list[Row]:
-    """The hop's own latency at fixed rates."""
+    """The hop's own latency at fixed rates: the median of the rounds, in which both workers take turns."""
     told: list[Row] = []
-    for rate in RATES:
-        ours, bare = [sorted(await bench.latencies(hop, rate)) for hop in hops]
+    for (mix, new), rate in product(NEW.items(), RATES):
+        found = [[await bench.latencies(hop, rate, new) for hop in hops] for _ in range(ROUNDS)]
         for percent in (50, 99):
-            mine, peer = (quantiles(each, n=100)[percent - 1] for each in (ours, bare))
-            name = f"resolver, added latency at {rate}/s, p{percent}"
-            told.append(Row(name, mine, "ms", spread(ours), peer, "drivers alone", mine / max(peer, 1)))
+            ours, bare = [[percentile(of[n], percent) for of in found] for n in (0, 1)]
+            ratio = median(a / max(b, 1) for a, b in zip(ours, bare, strict=True))
+            name = f"resolver, added latency at {rate}/s, {mix}, p{percent}"
+            told.append(Row(name, median(ours), "ms", spread(ours), median(bare), "drivers alone", ratio))
+        print(
+            f"    {rate}/s, {mix}: {told[-2].ours:.0f} and {told[-1].ours:.0f} ms, load {getloadavg()[0]:.1f}",
+            flush=True,
+        )
     return told
+
+
+def percentile(values: Sequence[int], percent: int) -> float:
+    """So many of a hundred are not above it."""
+    return quantiles(values, n=100)[percent - 1]
 
 
 async def prepare(stack: Stack) -> None:
