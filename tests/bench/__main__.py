@@ -94,7 +94,13 @@ def graph(folder: Path) -> list[Row]:
 def resolver(folder: Path) -> list[Row]:
     """In a process of its own, on servers of its own."""
     with Stack.start("local", folder / "resolver") as stack:
-        return uvloop.run(identity_stage.rows(stack, folder / "resolver"))
+        return uvloop.run(identity_stage.rows(stack, folder / "resolver", identity_stage.backlogs))
+
+
+def resolver_hop(folder: Path) -> list[Row]:
+    """The same, while events come at a fixed rate."""
+    with Stack.start("local", folder / "hop") as stack:
+        return uvloop.run(identity_stage.rows(stack, folder / "hop", identity_stage.delays))
 
 
 def engine(folder: Path) -> list[Row]:
@@ -121,6 +127,7 @@ BENCHMARKS: Final[dict[str, Benchmark]] = {
     "scale": by_size,
     "identity": graph,
     "identity-stage": resolver,
+    "identity-latency": resolver_hop,
     "segments": engine,
     "matching": who_is_who,
 }

@@ -4,7 +4,7 @@ Events are written straight into `events.permitted`; the broker stamps them ther
 hop adds is the time from the one stamp to the other: from when a record can be fetched to when what became of it
 can be. Beside it is a bare worker (`identity_worker.py`) on the same topic and people: the same reads and as many
 new documents, with nothing but the drivers. Both are processes of their own.
-`python -m tests.bench identity-stage` prints the rows.
+`python -m tests.bench identity-stage` prints the rows of the backlog, `identity-latency` those of the latency.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import product
 from os import getloadavg
 from pathlib import Path
 from statistics import median, quantiles
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -38,7 +38,7 @@ from tests.bench.cpu import seconds_of
 from tests.bench.report import Row, spread
 from tests.bench.town import EACH, PEPPER, Town, fill
 
-IDENTIFIERS: Final = 150_000
+IDENTIFIERS: Final = 60_000
 BACKLOG: Final = 12_000
 ROUNDS: Final = 3
 NEW: Final = {"known": 0.0, "20 % new": 0.2}
@@ -146,8 +146,11 @@ def id_of(record: ConsumerRecord[bytes, bytes]) -> str:
     return dict(record.headers)["ce_id"].decode()
 
 
-async def rows(stack: Stack, folder: Path) -> list[Row]:
-    """Both workers by turns: backlogs, then latencies."""
+Measure: TypeAlias = Callable[[Bench, Sequence[Hop]], Awaitable[list[Row]]]
+
+
+async def rows(stack: Stack, folder: Path, measure: Measure) -> list[Row]:
+    """Both workers by turns."""
     people = IDENTIFIERS // EACH
     await prepare(stack)
     client: AsyncIOMotorClient[Any] = AsyncIOMotorClient(stack.mongo)
@@ -161,7 +164,7 @@ async def rows(stack: Stack, folder: Path) -> list[Row]:
     bench, hops = Bench(producer, consumer, Town(people)), launched(stack, folder)
     try:
         await bench.backlog(hops, 0.2)  # warm
-        return [*await backlogs(bench, hops), *await delays(bench, hops)]
+        return await measure(bench, hops)
     finally:
         for hop in hops:
             hop.process.kill()
