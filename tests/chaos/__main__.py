@@ -17,7 +17,7 @@ from typing import Final
 from cdp_devstack.running import running
 
 from tests.chaos.cluster import Cluster
-from tests.chaos.faults import schedule
+from tests.chaos.faults import every_act
 from tests.chaos.load import draw
 from tests.chaos.previous import previous_contracts
 from tests.chaos.run import Result, run
@@ -62,7 +62,7 @@ def cluster(folder: Path) -> Iterator[Cluster]:
 
 def one(seed: int, harmed: Cluster, tape: Tape, *, calm: bool) -> Result:
     """The story of a seed, and its faults."""
-    faults = () if calm else schedule(seed, rolling=harmed.rolling)
+    faults = () if calm else every_act(seed, rolling=harmed.rolling)
     return asyncio.run(run(harmed, tape, draw(seed), faults))
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Final, Literal, TypeAlias
 
 Kind: TypeAlias = Literal["kill", "zombie", "replace", "outage", "power-cut", "previous"]
+Act: TypeAlias = Literal["first", "turn", "second"]
+
+ACTS: Final[tuple[Act, ...]] = ("first", "turn", "second")
+PARTING: Final = ("identity-resolver", "profiles-writer", "segments-evaluator")
 
 STAGES: Final = (
     "collector-validator", "consent-gate", "identity-resolver", "profiles-writer", "segments-evaluator",
@@ -19,7 +23,7 @@ SESSION_SECONDS: Final = 6.0
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What happens to a role or a server, when (seconds from the beginning) and for how long.
+    """What happens to a role or a server, when (seconds from the beginning of an act) and for how long.
 
     kill       a role ends as by SIGKILL and is started again after so long
     zombie     a role stands still (SIGSTOP) while a second instance takes over, and then goes on
@@ -33,15 +37,26 @@ class Fault:
     kind: Kind
     target: str
     seconds: float
+    act: Act = "first"
 
     def __str__(self) -> str:
         """One line of a schedule."""
-        return f"{self.at:5.1f} s  {self.kind} {self.target} for {self.seconds:.1f} s"
+        return f"{self.act}  {self.at:5.1f} s  {self.kind} {self.target} for {self.seconds:.1f} s"
 
 
-def schedule(seed: int, *, seconds: float = 10.0, most: int = 5, rolling: bool = True) -> tuple[Fault, ...]:
-    """The faults of a seed, in time: the same every time. Without `rolling`, none is of the kind `previous`."""
-    rng = Random(f"faults {seed}")
+def every_act(seed: int, *, rolling: bool = True) -> tuple[Fault, ...]:
+    """The faults of a whole story. At its turn, roles that people are parted by are killed."""
+    rng = Random(f"faults {seed} turn")
+    turn = [Fault(round(rng.uniform(0, 1.5), 1), "kill", role, 0.0, "turn") for role in rng.sample(PARTING, 2)]
+    second = schedule(seed, "second", seconds=4.0, most=3, rolling=rolling)
+    return (*schedule(seed, rolling=rolling), *turn, *second)
+
+
+def schedule(
+    seed: int, act: Act = "first", *, seconds: float = 10.0, most: int = 5, rolling: bool = True
+) -> tuple[Fault, ...]:
+    """The faults of an act, in time: the same every time. Without `rolling`, none is of the kind `previous`."""
+    rng = Random(f"faults {seed}" if act == "first" else f"faults {seed} {act}")
     faults: list[Fault] = []
     for _ in range(rng.randrange(3, most + 1)):
         at = round(rng.uniform(0.5, seconds), 1)
@@ -64,4 +79,4 @@ def schedule(seed: int, *, seconds: float = 10.0, most: int = 5, rolling: bool =
                 faults.append(Fault(at, "power-cut", rng.choice(("kafka", "redis")), round(rng.uniform(0, 3), 1)))
             case _:
                 faults.append(Fault(at, "kill", rng.choice(ROLES), round(rng.uniform(0, 2), 1)))
-    return tuple(sorted(faults, key=lambda fault: (fault.at, fault.target)))
+    return tuple(replace(f, act=act) for f in sorted(faults, key=lambda fault: (fault.at, fault.target)))

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, Final, Literal
 
+from tests.chaos.parting import parted
 from tests.chaos.story import ACCEPTED, BROKEN, Event, Lane, Sending, Story
 
 MINUTE: Final = 60_000
@@ -46,6 +47,8 @@ class Writer:
     prefix: str
     seconds: float
     lanes: list[Lane] = field(default_factory=list)
+    joined: dict[str, list[str]] = field(default_factory=dict)
+    """Devices that are one person with a user, whatever is read first."""
     told: int = 0
 
     def message_id(self) -> str:
@@ -103,7 +106,7 @@ def draw(seed: int, *, people: int = 20, seconds: float = 10.0) -> Story:
     kinds = (wanderer, wanderer, single, single, several, several, sharing, californian, viewer)
     for n in range(people):
         kinds[n % len(kinds)](writer)
-    return Story(writer.prefix, tuple(writer.lanes))
+    return parted(Story(writer.prefix, tuple(writer.lanes)), writer.joined, Random(f"parting {seed}"), seconds)
 
 
 def clicks(writer: Writer, moments: list[int], **who: Any) -> list[tuple[int, Event]]:
@@ -192,13 +195,14 @@ def single(writer: Writer) -> None:
     after = clicks(writer, moments[cut:], device=device, user=user)
     login = identify(writer, moments[cut], user=user, device=device)
     told = [consent(writer, moments[0], ACCEPTED, device=device), *before, login]
+    writer.joined[user] = [device]
     writer.lane([*told, *choosing(writer, after, device=device, user=user)])
 
 
 def several(writer: Writer) -> None:
     """Devices that become one person by user id, by e-mail address or by an alias; each accepts by itself."""
     rng, user = writer.rng, writer.id("u")
-    devices = [writer.id("d") for _ in range(rng.randrange(2, 4))]
+    devices = writer.joined[user] = [writer.id("d") for _ in range(rng.randrange(2, 4))]
     for n, device in enumerate(devices):
         moments = writer.moments(8)
         first = consent(writer, moments[0], ACCEPTED, device=device)

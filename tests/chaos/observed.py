@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
+from uuid import UUID
 
 import httpx
 from cdp_consent.domain.ledger import verify
@@ -94,6 +95,18 @@ async def look_up(up: Running, ids: Iterable[Id], observed: Observed) -> None:
                     observed.holders[one] = ()
                 case _:
                     answer.raise_for_status()
+        for profile in {
+            profile for held in observed.holders.values() for profile in held
+        } - observed.profiles.keys():
+            observed.profiles[profile] = (await api.get(f"/v1/profiles/{profile}")).raise_for_status().json()
+
+
+async def whose(up: Running, user: str) -> UUID:
+    """The profile of a user."""
+    token = {"Authorization": f"Bearer {READ_TOKEN}"}
+    async with httpx.AsyncClient(base_url=up.url("profiles-http"), headers=token, timeout=30) as api:
+        found = (await api.get("/v1/profiles", params={"user_id": user})).raise_for_status().json()
+    return UUID(found["id"])
 
 
 async def standings(up: Running, story: Story, observed: Observed) -> None:

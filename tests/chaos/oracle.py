@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
+from itertools import combinations
 from typing import Final, Literal, TypeAlias
 
-from tests.chaos.story import BROKEN, Event, Id
+from tests.chaos.story import BROKEN, Event, Id, Story, Unmerge, by_time
 
 PURPOSES: Final[Mapping[str, str]] = {
     "analytics": "Analytics", "personalization": "Functional", "marketing": "Advertising",
@@ -79,7 +80,7 @@ def concerned(event: Event) -> tuple[Id, ...]:
 
 @dataclass
 class People:
-    """Which ids are one person: joined by events, never with two users in one."""
+    """Which ids are one person: joined by events, never with two users in one, parted by requests."""
 
     parents: dict[Id, Id] = field(default_factory=dict)
     users: dict[Id, str] = field(default_factory=dict)
@@ -87,6 +88,10 @@ class People:
     refused: set[frozenset[Id]] = field(default_factory=set)
     shared: set[Id] = field(default_factory=set)
     """Devices that two users logged in on: nobody is joined through them any more."""
+    apart: set[frozenset[Id]] = field(default_factory=set)
+    """Ids whose persons were parted, and never meet again."""
+    parted: set[Id] = field(default_factory=set)
+    """Ids that lead to whom they are now, whoever's events name them."""
     nobodys: set[str] = field(default_factory=set)
     """Events that only a shared device stands on: they are the device's own."""
 
@@ -113,11 +118,28 @@ class People:
             if one in self.users and two in self.users:
                 self.refused.add(frozenset((first, other)))
                 self.shared |= {other} if other[0] == "anonymous_id" else set()
-            elif not self.shared.isdisjoint((first, other)):
+            elif self.are_apart(one, two) or not self.shared.isdisjoint((first, other)):
                 self.refused.add(frozenset((first, other)))
             else:
                 self.parents[two] = one
                 self.users |= {one: self.users[two]} if two in self.users else {}
+
+    def are_apart(self, one: Id, two: Id) -> bool:
+        """Whether two persons, or what they were before, were parted."""
+        return any({self.find(a), self.find(b)} == {one, two} for a, b in map(tuple, self.apart))
+
+    def part(self, unmerge: Unmerge) -> None:
+        """Make each group of devices a person, and what is left another one."""
+        root = self.find(("user_id", unmerge.user))
+        members = [one for one in self.parents if self.find(one) == root]
+        groups = [[("anonymous_id", device) for device in group] for group in unmerge.groups]
+        left = [one for one in members if not any(one in group for group in groups)]
+        user = self.users.pop(root)
+        for group in (left, *groups):
+            self.parents |= dict.fromkeys(group, group[0])
+        self.users[left[0]] = user
+        self.parted.update(*groups)
+        self.apart |= {frozenset(pair) for pair in combinations((left[0], *(g[0] for g in groups)), 2)}
 
 
 def identifiers(event: Event) -> list[Id]:
@@ -140,6 +162,8 @@ class Person:
     """What is known of one person."""
 
     events: list[Event] = field(default_factory=list)
+    away: set[Id] = field(default_factory=set)
+    """Ids on the person's events that were parted from it."""
 
     @property
     def traits(self) -> dict[str, tuple[str | int, int, str]]:
@@ -191,15 +215,36 @@ class Outcome:
     persons: dict[Id, Person] = field(default_factory=dict)
 
 
-def outcome(arrived: Iterable[Event]) -> Outcome:
-    """What must come of events that arrive in this order. A copy counts for nothing."""
+def outcome(story: Story) -> Outcome:
+    """What must come of a story."""
+    return come_of(by_time(story.lanes), story.unmerges, by_time(story.later))
+
+
+def come_of(arrived: Iterable[Event], unmerges: Iterable[Unmerge] = (), later: Iterable[Event] = ()) -> Outcome:
+    """What must come of events that arrive in this order, and are parted in between. A copy counts for nothing."""
     out = Outcome()
     allowed: list[Event] = []
-    known: set[str] = set()
+    for event in judged(out, allowed, arrived):
+        out.people.see(event)
+    for unmerge in unmerges:
+        out.people.part(unmerge)
+    for event in judged(out, allowed, later):
+        out.people.see(event)
+    for event in allowed:
+        first = identifiers(event)[0]
+        root = ("device", first[1]) if event.message_id in out.people.nobodys else out.people.find(first)
+        out.persons.setdefault(root, Person()).events.append(event)
+    for root, person in out.persons.items():
+        person.away = {one for one in person.ids & out.people.parted if out.people.find(one) != root}
+    return out
+
+
+def judged(out: Outcome, allowed: list[Event], arrived: Iterable[Event]) -> Sequence[Event]:
+    """Which exit each event takes; those that are permitted, which are added to all that were."""
+    before = len(allowed)
     for event in arrived:
-        if event.message_id in known:
+        if any(event.message_id in exit_ for exit_ in (out.rejected, out.withheld, out.permitted)):
             continue
-        known.add(event.message_id)
         if event.wrong:
             out.rejected[event.message_id] = event.wrong
             continue
@@ -212,13 +257,7 @@ def outcome(arrived: Iterable[Event]) -> Outcome:
         else:
             out.withheld[event.message_id] = standing
         out.restricted_later |= taken_back(event, allowed)
-    for event in allowed:
-        out.people.see(event)
-    for event in allowed:
-        first = identifiers(event)[0]
-        root = ("device", first[1]) if event.message_id in out.people.nobodys else out.people.find(first)
-        out.persons.setdefault(root, Person()).events.append(event)
-    return out
+    return allowed[before:]
 
 
 def taken_back(event: Event, allowed: list[Event]) -> set[str]:

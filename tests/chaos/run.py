@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass, field
-from typing import Final
+from functools import partial
+from typing import Any, Final, TypeVar
 
 from cdp_contracts.topics import MEMBERSHIP_CHANGED
 
 from tests.chaos.cluster import Cluster
-from tests.chaos.faults import Fault
-from tests.chaos.observed import Observed, observe
+from tests.chaos.faults import ACTS, Fault
+from tests.chaos.observed import Observed, observe, whose
 from tests.chaos.oracle import Outcome, outcome
 from tests.chaos.sending import Sender, Told
-from tests.chaos.story import Story, by_time
+from tests.chaos.story import Story
 from tests.chaos.tape import Tape, quiet
 from tests.chaos.verdict import differences
 
 FLASH: Final = "flash-visitors"
 FLASH_SECONDS: Final = 60
 POLL_SECONDS: Final = 0.5
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -32,15 +36,17 @@ class Result:
     sent: int = 0
     refusals: int = 0
     permitted: int = 0
+    unmerges: int = 0
     seconds: float = 0.0
     faults: tuple[Fault, ...] = field(default=())
 
     def __str__(self) -> str:
         """One line."""
         what = f"{len(self.differences)} DIFFERENCES" if self.differences else "agrees"
+        faults = f"{self.unmerges} unmerges, {len(self.faults)} faults"
         return (
             f"{what}: {self.events} events sent {self.sent} times and {self.refusals} more after a refusal, "
-            f"{self.permitted} permitted, {len(self.faults)} faults, {self.seconds:.0f} s"
+            f"{self.permitted} permitted, {faults}, {self.seconds:.0f} s"
         )
 
 
@@ -48,16 +54,15 @@ async def run(cluster: Cluster, tape: Tape, story: Story, faults: tuple[Fault, .
     """Tell a story under these faults. What never ends or never works again is a difference like any other."""
     started = time.monotonic()
     sender = Sender(cluster.up.kafka, lambda: cluster.edges)
-    result = Result([], len(story.events), story.sent, faults=faults)
+    result = Result([], len(story.events), story.sent, unmerges=len(story.unmerges), faults=faults)
+    acts = {act: [fault for fault in faults if fault.act == act] for act in ACTS}
     try:
-        async with asyncio.TaskGroup() as doing:
-            telling = doing.create_task(sender.tell(story))
-            for fault in faults:
-                doing.create_task(happen(cluster, fault))
-        told = telling.result()
-        await quiet(cluster.up.kafka)
+        told = await amid(cluster, acts["first"], sender.tell(story))
+        if story.unmerges:
+            await amid(cluster, acts["turn"], sender.part(story, partial(whose, cluster.up)))
+            await amid(cluster, acts["second"], sender.go_on(story, told))
         result.refusals = told.refusals
-        out = outcome(by_time(story.lanes))
+        out = outcome(story)
         result.permitted = len(out.permitted)
         result.differences = await compared(cluster, tape, story, told, out)
     except* Exception as failures:  # told, with the seed, like everything else that is not as it must be
@@ -66,6 +71,16 @@ async def run(cluster: Cluster, tape: Tape, story: Story, faults: tuple[Fault, .
         await sender.close()
     result.seconds = time.monotonic() - started
     return result
+
+
+async def amid(cluster: Cluster, faults: Iterable[Fault], action: Coroutine[Any, Any, T]) -> T:
+    """Do something while things go wrong; returns when all that follows from it is done, too."""
+    async with asyncio.TaskGroup() as doing:
+        acting = doing.create_task(action)
+        for fault in faults:
+            doing.create_task(happen(cluster, fault))
+    await quiet(cluster.up.kafka)
+    return acting.result()
 
 
 async def happen(cluster: Cluster, fault: Fault) -> None:

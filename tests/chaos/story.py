@@ -1,4 +1,7 @@
-"""What is sent: events in lanes. A lane is one sender's path, each event sent after the last was stored."""
+"""What is sent: events in lanes. A lane is one sender's path, each event sent after the last was stored.
+
+A story has two acts. Between them, when all is quiet, people are parted.
+"""
 
 from __future__ import annotations
 
@@ -78,21 +81,33 @@ class Lane:
 
 
 @dataclass(frozen=True, slots=True)
+class Unmerge:
+    """Somebody wants devices to be persons of their own, a group each: no more part of the person of a user."""
+
+    message_id: str
+    user: str
+    groups: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Story:
-    """Everything that one seed sends."""
+    """Everything that one seed sends. `later` are the lanes of the second act, which begins at `turn`."""
 
     prefix: str
     lanes: tuple[Lane, ...]
+    unmerges: tuple[Unmerge, ...] = ()
+    later: tuple[Lane, ...] = ()
+    turn: int = 0
 
     @property
     def events(self) -> dict[str, Event]:
         """Every event once, by message id."""
-        return {event.message_id: event for lane in self.lanes for event in lane.events()}
+        return {event.message_id: event for lane in (*self.lanes, *self.later) for event in lane.events()}
 
     @property
     def sent(self) -> int:
         """How often an event is sent, copies included."""
-        return sum(len(sending.events) for lane in self.lanes for sending in lane.sendings)
+        return sum(len(sending.events) for lane in (*self.lanes, *self.later) for sending in lane.sendings)
 
 
 def by_time(lanes: tuple[Lane, ...]) -> list[Event]:

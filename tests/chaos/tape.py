@@ -12,13 +12,14 @@ from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from cdp_cli.records import reader
-from cdp_contracts.topics import TOPICS, dead_letter_topics
+from cdp_contracts.topics import TOPICS, UNMERGES_REQUESTED, dead_letter_topics
 from cdp_devstack.offsets import FLOW
 from cdp_runtime.kafka_stage import incoming
 from cdp_runtime.settings import KafkaSettings
 from cdp_runtime.transport import Incoming
 
 QUIET_SECONDS: Final = 180
+STAGES: Final = (("identity-resolver.part_persons", UNMERGES_REQUESTED), *FLOW)
 POLL_MS: Final = 200
 
 Message: TypeAlias = dict[str, Any]  # a message as JSON
@@ -75,8 +76,8 @@ async def quiet(kafka: KafkaSettings) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
     await admin.start()
     try:
-        async with reader(kafka, sorted({topic.name for _, topic in FLOW})) as (consumer, partitions):
-            for group, topic in FLOW:
+        async with reader(kafka, sorted({topic.name for _, topic in STAGES})) as (consumer, partitions):
+            for group, topic in STAGES:
                 mine = [tp for tp in partitions if tp.topic == topic.name]
                 while waiting := await lag(admin, consumer, group, mine):
                     if time.monotonic() > deadline:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from random import Random
 
 import pytest
 
 from tests.chaos.faults import schedule
 from tests.chaos.load import draw
-from tests.chaos.oracle import Outcome, outcome
+from tests.chaos.oracle import Outcome, come_of, outcome
 from tests.chaos.oracle_segments import segments_of
-from tests.chaos.story import ACCEPTED, Event, Story, by_time
+from tests.chaos.story import ACCEPTED, Event, Lane, Unmerge
 
 SEEDS = range(20)
 
 
-def shuffled(story: Story, rng: Random) -> list[Event]:
+def shuffled(lanes: Iterable[Lane], rng: Random) -> list[Event]:
     """Some order of arrival that leaves each lane in its own order."""
-    waiting = [list(lane.events()) for lane in story.lanes]
+    waiting = [list(lane.events()) for lane in lanes]
     arrived: list[Event] = []
     while waiting := [lane for lane in waiting if lane]:
         arrived.append(rng.choice(waiting).pop(0))
@@ -38,9 +39,11 @@ def told(out: Outcome) -> object:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_what_must_come_out_does_not_hang_on_the_order_of_lanes(seed: int) -> None:
     story = draw(seed)
-    expected = told(outcome(by_time(story.lanes)))
-    for order in range(3):
-        assert told(outcome(shuffled(story, Random(order)))) == expected
+    expected = told(outcome(story))
+    for order in map(Random, range(3)):
+        unmerges = order.sample(story.unmerges, len(story.unmerges))
+        out = come_of(shuffled(story.lanes, order), unmerges, shuffled(story.later, order))
+        assert told(out) == expected
 
 
 def test_a_seed_draws_the_same_again_and_another_one_something_else() -> None:
@@ -49,7 +52,7 @@ def test_a_seed_draws_the_same_again_and_another_one_something_else() -> None:
 
 
 def test_stories_hold_everything_that_is_meant_to_be_tried() -> None:
-    outcomes = [outcome(by_time(draw(seed).lanes)) for seed in SEEDS]
+    outcomes = [outcome(draw(seed)) for seed in SEEDS]
     people = [person for out in outcomes for person in out.persons.values()]
     assert {standing for out in outcomes for standing in out.withheld.values()} == {
         "denied", "withdrawn", "not-asked",
@@ -59,12 +62,16 @@ def test_stories_hold_everything_that_is_meant_to_be_tried() -> None:
     assert any(len([i for i in person.ids if i[0] == "anonymous_id"]) == 3 for person in people)
     segments = set().union(*map(segments_of, people))
     assert len(segments) == 7
-    assert any(story.sent > len(story.events) for story in map(draw, SEEDS))
+    stories = list(map(draw, SEEDS))
+    assert any(story.sent > len(story.events) for story in stories)
+    unmerges = [unmerge for story in stories for unmerge in story.unmerges]
+    assert {len(unmerge.groups) for unmerge in unmerges} == {1, 2, 3}
+    assert {max(map(len, unmerge.groups)) for unmerge in unmerges} == {1, 2, 3}
 
 
 def test_no_event_is_sent_before_it_happens() -> None:
     for story in map(draw, SEEDS):
-        sendings = [sending for lane in story.lanes for sending in lane.sendings]
+        sendings = [sending for lane in (*story.lanes, *story.later) for sending in lane.sendings]
         early = [e for s in sendings for e in s.events if e.occurred > s.at and e.wrong != "timestamp"]
         assert early == []
 
@@ -80,7 +87,19 @@ def test_no_and_yes_by_hand() -> None:
         Event(message_id="6", occurred=6, name="Search", device="d", choices=ACCEPTED),
         Event(message_id="6", occurred=6, name="Search", device="d", choices=refused),
     ]
-    out = outcome(events)
+    out = come_of(events)
     assert out.withheld == {"1": "not-asked", "4": "withdrawn", "5": "withdrawn"}
     assert set(out.permitted) == {"2", "3", "6"}
     assert out.restricted_later == {"2", "3"}
+
+
+def test_who_is_parted_keeps_what_it_did_and_never_joins_again() -> None:
+    def seen(n: int, device: str, user: str | None = None) -> Event:
+        return Event(message_id=str(n), occurred=n, name="Search", device=device, user=user, choices=ACCEPTED)
+
+    before = [seen(1, "phone"), seen(2, "phone", "ada"), seen(3, "laptop"), seen(4, "laptop", "ada")]
+    after = [seen(5, "phone"), seen(6, "phone", "ada"), seen(7, "laptop", "ada")]
+    out = come_of(before, [Unmerge("u", "ada", (("phone",),))], after)
+    did = {frozenset(event.message_id for event in person.events) for person in out.persons.values()}
+    assert did == {frozenset("24673"), frozenset("15")}
+    assert out.people.refused == {frozenset((("user_id", "ada"), ("anonymous_id", "phone")))}

@@ -84,7 +84,7 @@ def message(seen: Observed, topic: str, n: int = 0) -> Message:
 
 def verdict(damage: Damage) -> list[str]:
     """What is found after the damage."""
-    out = outcome(EVENTS)
+    out = outcome(STORY)
     seen = faultless(out)
     damage(seen)
     return differences(STORY, [event.message_id for event in EVENTS], BEGUN, out, seen)

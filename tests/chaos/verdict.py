@@ -57,6 +57,7 @@ def conserved(story: Story, acknowledged: set[str], out: Outcome, seen: Observed
             EVENTS_REJECTED, EVENTS_WITHHELD,
         )
     )  # fmt: skip
+    updated -= {unmerge.message_id for unmerge in story.unmerges}
     yield from unequal("acknowledged, but not in events.received", acknowledged - received, set())
     yield from unequal("collector: received = validated + rejected", validated | rejected, received)
     yield from unequal("collector: both validated and rejected", validated & rejected, set())
@@ -122,7 +123,8 @@ def consents(out: Outcome, seen: Observed) -> Differences:
 
 def on_events(person: Person) -> set[Id]:
     """Every id that the person can be looked up by."""
-    return {*person.ids, *(("email", mail) for event in person.events if (mail := hashed(event)))}
+    mails = {("email", mail) for event in person.events if (mail := hashed(event))}
+    return person.ids - person.away | mails
 
 
 def partition(out: Outcome, seen: Observed) -> Differences:
@@ -141,10 +143,11 @@ def partition(out: Outcome, seen: Observed) -> Differences:
 
 
 def profile_of(root: Id, out: Outcome, seen: Observed) -> str | None:
-    """The profile of a person: the one that answers to all ids of it."""
-    held = [set(seen.holders.get(one, ())) for one in on_events(out.persons[root])]
-    common = set.intersection(*held)
-    return common.pop() if len(common) == 1 else None
+    """The profile of a person: the one that answers to all ids of it and to no other."""
+    ids = on_events(out.persons[root])
+    common = set.intersection(*(set(seen.holders.get(one, ())) for one in ids))
+    others = {profile for one, profiles in seen.holders.items() if one not in ids for profile in profiles}
+    return (common - others).pop() if len(common - others) == 1 else None
 
 
 def merges(story: Story, out: Outcome, seen: Observed, known: Mapping[Id, str]) -> Differences:
@@ -153,7 +156,7 @@ def merges(story: Story, out: Outcome, seen: Observed, known: Mapping[Id, str]) 
     absorbed = {message["absorbed"] for message in told}
     views = [seen.profiles[profile] for profile in known.values() if profile in seen.profiles]
     yield from unequal("merged", absorbed, {i for view in views for i in view["merged_from"]})
-    applied = {m["absorbed"] for m in seen.of(PROFILES_UPDATED.name, story) if m["cause"] == "merge"}
+    applied = {m["absorbed"] for m in seen.of(PROFILES_UPDATED.name, story) if m.get("absorbed")}
     yield from unequal("merges told by profiles", absorbed, applied)
     into = {i: view["id"] for view in views for i in view["merged_from"]}
     pairs = {
