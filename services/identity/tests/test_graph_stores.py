@@ -91,6 +91,18 @@ async def test_links_may_be_appended_twice(store: GraphStore, see: Sightings) ->
     await store.add_links([*links, *links])
 
 
+async def test_evidence_is_found_by_either_identifier_and_by_no_other_that_begins_alike(
+    store: GraphStore, see: Sightings
+) -> None:
+    links = [link for names in (("u1", "d1"), ("u2", "d1"), ("u1", "e1")) for _, link in see(*names).links()]
+    await store.add_links(links)
+    one, two, three = links
+    found = [await store.links_of([ident(name).pseudonym]) for name in ("u1", "d1", "e1")]
+    assert list(map(set, found)) == [{one, three}, {one, two}, {three}]
+    assert await store.links_of([ident("u1").pseudonym[:-1], f"{ident('u1').pseudonym}."]) == []
+    assert set(await store.links_of([ident("u2").pseudonym, ident("e1").pseudonym])) == {two, three}
+
+
 async def test_ping(store: GraphStore) -> None:
     await store.ping()
 
