@@ -28,6 +28,7 @@ from motor.motor_asyncio import AsyncIOMotorDatabase
 
 EACH: Final = 3  # identifiers a person: user id, address, visitor id
 CHUNK: Final = 20_000  # people stored at once
+NEWCOMERS: Final = 1_000_000_000  # their numbers begin here
 TENANT: Final = "bench"
 PEPPER: Final = b"a pepper for benchmarks"
 PSEUDONYMS: Final = Pseudonymizer(PEPPER)
@@ -44,7 +45,7 @@ class Town:
     def __init__(self, people: int) -> None:
         self.people = people
         self._numbers = count()
-        self._newcomers = count(1_000_000_000)
+        self._newcomers = count(NEWCOMERS)
         self._strangers = count()
 
     def event(self, person: int, visitor: str = "") -> EventPermitted:
@@ -78,6 +79,11 @@ def seen(person: int, name: str, at: datetime, visitor: str = "") -> EventPermit
     )  # fmt: skip
 
 
+def is_newcomer(event: EventPermitted) -> bool:
+    """Whether nobody has seen anything of the person before."""
+    return int((event.event.user_id or "user-0").removeprefix("user-")) >= NEWCOMERS
+
+
 def lone(event: EventPermitted) -> Event:
     """The same event before anybody logged in."""
     return event.event.model_copy(update={"user_id": None, "traits": {}})
@@ -99,15 +105,20 @@ def names_of(person: int) -> tuple[str, ...]:
 
 
 async def patterns() -> Patterns:
-    """The documents of person 0, by collection, as the graph writes them."""
+    """The documents of person 0, by collection."""
+    documents = await documents_made_of([sighting_of(first_seen(0), PSEUDONYMS)])
+    return {name: [bson.encode({"_id": d["_id"], **d}) for d in all_] for name, all_ in documents.items()}
+
+
+async def documents_made_of(newcomers: Sequence[Sighting]) -> dict[str, list[State]]:
+    """What the graph writes when it first sees them, by collection."""
     store = MemoryGraphStore()
-    await IdentityGraph(store).resolve([sighting_of(first_seen(0), PSEUDONYMS)])
-    documents: dict[str, list[State]] = {
+    await IdentityGraph(store).resolve(newcomers)
+    return {
         "entities": [entity_document(entity) for entity in store.population.values()],
         "identifiers": [pointer_document(p, PSEUDONYMS.version) for p in store.pointing.values()],
         "links": [{"_id": link.key, **link_document(link)} for link in store.evidence.values()],
     }
-    return {name: [bson.encode({"_id": d["_id"], **d}) for d in all_] for name, all_ in documents.items()}
 
 
 def documents_of(people: Iterable[int], pattern: Sequence[bytes]) -> Iterator[bytes]:
