@@ -36,7 +36,7 @@ from tests.bench.town import EACH, Town, documents_made_of, fill, is_newcomer, s
 SIZES: Final = (10_000, 100_000, 5_000_000)
 BATCH: Final = 500
 ROUNDS: Final = 8
-MOST_SECONDS: Final = 200  # of storing people; when they are over, the largest size is what there is by then
+MOST_SECONDS: Final = 120  # of storing people; when they are over, the largest size is what there is by then
 LINKS: Final = 5_000
 MIXES: Final = {"known": (0.0, 0.0), "20 % new": (0.2, 0.0), "20 % new, 5 % merging": (0.2, 0.05)}
 
