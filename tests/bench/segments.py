@@ -85,12 +85,12 @@ def catalog(size: int, shape: Shape) -> Catalog:
     )
 
 
-def updates() -> Iterator[ProfileUpdated]:
+def updates(persons: int = PEOPLE, count: int = UPDATES) -> Iterator[ProfileUpdated]:
     """Events of people who come back, a second apart."""
     dice = random.Random(7)
     space = UUID(int=7)
-    people = [uuid5(space, f"p{n}") for n in range(PEOPLE)]
-    for n in range(UPDATES):
+    people = [uuid5(space, f"p{n}") for n in range(persons)]
+    for n in range(count):
         properties = {"category": dice.randrange(CATEGORIES), "price": {"net": 5}}
         at = moment_of(START + n * 1000)
         yield ProfileUpdated(

@@ -106,6 +106,33 @@ def test_a_cart_is_abandoned_after_an_hour_and_for_a_week(make, story, noon):
     assert moments == [(True, timedelta(hours=1)), (False, timedelta(days=7))]
 
 
+def test_a_checkout_is_abandoned_unless_an_order_within_the_hour_is_told_late(make, story, noon):
+    story.happens(make.event(1, "ann", "Product Added"), make.event(2, "ann", "Checkout Started", at=600))
+    told = story.passes(noon + timedelta(hours=2))
+    changes = [c for message in told for c in message.changes if c.segment == "checkout-abandoners"]
+    assert [(c.member, c.effective_at - noon) for c in changes] == [(True, timedelta(minutes=70))]
+    late = make.event(3, "ann", "Order Completed", at=1200, revenue=1)
+    story.happens(late.model_copy(update={"received_at": noon + timedelta(hours=3)}))
+    assert "checkout-abandoners" not in story.segments()
+
+
+def test_who_decides_at_once(make, story, noon):
+    for n in range(3):
+        story.happens(make.event(10 * n, "ann", "Product Viewed", at=1000 * n, product_id=n))
+        story.happens(make.event(10 * n + 1, "ann", "Product Added", at=1000 * n + 599, product_id=n))
+    story.happens(make.event(99, "ann", "Product Removed", at=2700, product_id=7))
+    story.passes(noon + timedelta(seconds=6198))
+    assert "decided-shoppers" not in story.segments()
+    story.passes(noon + timedelta(seconds=6199))
+    assert "decided-shoppers" in story.segments()
+
+
+def test_who_is_long_on_trial(make, story, noon):
+    story.happens(make.traits(1, "ann", plan="trial"), make.traits(2, "ann", at=DAY, plan="trial"))
+    (message,) = story.passes(noon + timedelta(days=20))
+    assert [(c.segment, c.effective_at) for c in message.changes] == [("long-on-trial", noon + timedelta(days=14))]
+
+
 def test_who_buys_abandons_no_cart(make, story, noon):
     story.happens(make.event(1, "ann", "Product Added", price=1))
     story.happens(make.event(2, "ann", "Order Completed", at=600, revenue=500))

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from pydantic import JsonValue
 
-from cdp_segments.domain.marks import EMPTY, Ring
+from cdp_segments.domain.marks import EMPTY, Found, Ring
 from cdp_segments.domain.selectors import Selector
 from cdp_segments.domain.trait_changes import TraitTold
 from cdp_segments.domain.visits import Visits
@@ -22,6 +22,7 @@ class Measured(Protocol):
     rings: dict[str, Ring]
     visits: dict[int, Visits]
     ever: set[str]
+    found: dict[str, Found]
 
     def trait(self, path: str) -> JsonValue:
         """The value of a trait; None if it is missing."""
@@ -33,12 +34,14 @@ class Ask:
     """How many of the newest marks of a selector, and through which window a leaf looks at them.
 
     `places`, counted from the newest, are those whose leaving the window may change the truth; None: any mark's.
+    With `before`, the newest mark changes nothing unless there is a later one of that selector.
     """
 
     selector: Selector | TraitTold
     capacity: int
     reach: Reach
     places: tuple[int, ...] | None = None
+    before: str | None = None
 
     @property
     def clocked(self) -> bool:

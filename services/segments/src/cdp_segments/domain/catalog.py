@@ -33,16 +33,25 @@ class Tally:
     selector: Selector | TraitTold
     capacity: int = 0
     segments: set[Segment] = field(default_factory=set)
+    before: dict[str, set[Segment]] = field(default_factory=lambda: defaultdict(set))
     clocked: set[Segment] = field(default_factory=set)
     steps: set[Step] = field(default_factory=set)
 
     def add(self, segment: Segment, ask: Ask) -> None:
         """Let a segment ask for marks."""
         self.capacity = max(self.capacity, ask.capacity)
-        self.segments.add(segment)
+        (self.segments if ask.before is None else self.before[ask.before]).add(segment)
         if ask.clocked:
             self.clocked.add(segment)
             self.steps.update((ask.reach, place) for place in ask.places or (None,))
+
+    def touched(self, ring: Ring, mark: Mark, rings: Mapping[str, Ring]) -> set[Segment]:
+        """The segments whose truth a new mark may have changed: of some only beneath a later one."""
+        if not self.before:
+            return self.segments
+        full = len(ring) >= self.capacity
+        later = (key for key in self.before if full or (rings.get(key) and rings[key][-1][0] > mark[0]))
+        return self.segments.union(*(self.before[key] for key in later))
 
     def insert(self, ring: Ring, mark: Mark) -> bool:
         """Put a mark in its place; False if it is there or does not matter."""

@@ -30,7 +30,7 @@ def take_event(
     states = _states(person, part) if counting or plans else ()
     for tally, its in counting:
         if _count(person, states, tally, its, now):
-            touched |= tally.segments
+            touched |= tally.touched(person.rings[tally.selector.key], its, person.rings)
     for plan in plans:
         touched |= _visit(person, states, plan, marked, mark)
     return touched

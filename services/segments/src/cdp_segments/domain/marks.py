@@ -16,6 +16,8 @@ from typing import Final, TypeAlias
 Mark: TypeAlias = tuple[int, int] | tuple[int, int, float]  # milliseconds since 1970, 63 bits of the message's id
 Ring: TypeAlias = list[Mark]  # ascending
 
+Found: TypeAlias = tuple[Sequence[object], int, list[int]]  # in which rings, later than when, and what
+
 EMPTY: Final[Ring] = []
 LAST: Final = 1 << 63
 

@@ -10,6 +10,7 @@ from cdp_runtime.records import Record, State
 from pydantic import JsonValue, TypeAdapter
 
 from cdp_segments.domain.draws import draw
+from cdp_segments.domain.marks import Found
 from cdp_segments.domain.shares import Share, parse_shares, shares_state
 
 
@@ -77,6 +78,8 @@ class Person(Record):
     `partition` is where the person's messages come from, so the owner of their timer. `into` is set once the
     person has become part of another: then nothing else counts any more.
 
+    `found` is at hand for as long as the record is: where sequences ended, by leaf.
+
     `joint` is what conditions are held against: all `shares` together, by the identifier that attributed the
     events ("" for those of which that is not known). Of somebody with one share it is that share. `latches` are
     what `joint` owes to visits that it has forgotten. `parted` says whose identifiers are that were taken off this
@@ -117,6 +120,7 @@ class Person(Record):
     def joint(self, share: Share) -> None:
         self._joint = share
         self.rings, self.visits, self.ever = share.rings, share.visits, share.ever
+        self.found: dict[str, Found] = {}
 
     @property
     def wake_at(self) -> int | None:

@@ -63,8 +63,12 @@ class SequenceLeaf:
     @property
     def asks(self) -> tuple[Ask, ...]:
         """One for each kind of event. Of the clock only the last step's time matters."""
-        ends = Ask(self.steps[-1].selector, quantities.MARKS_KEPT, self.reach)
-        return ends, *(Ask(each, quantities.MARKS_KEPT, Ever()) for each in self.selectors.values())
+        last, kept = self.steps[-1].selector, quantities.MARKS_KEPT
+        silent = self.silence.selector.key if self.silence else None
+        others = [each for each in self.selectors.values() if each.key != last.key]
+        return Ask(last, kept, self.reach), *(
+            Ask(each, kept, Ever(), before=None if each.key == silent else last.key) for each in others
+        )
 
     @property
     def threshold(self) -> int:
@@ -88,7 +92,12 @@ class SequenceLeaf:
         """When sequences ended, later than `since`, in order; whether the time that must follow is up or not."""
         if not all(person.rings.get(step.selector.key) for step in self.steps):
             return []
-        return sorted(at for rings in self._alike(person.rings) for at in self._ends(rings, since))
+        marks = [(len(ring), ring[0]) for key in self.selectors if (ring := person.rings.get(key, EMPTY))]
+        known = person.found.get(self.key)
+        if known is None or known[0] != marks or known[1] > since:
+            found = sorted(at for rings in self._alike(person.rings) for at in self._ends(rings, since))
+            known = person.found[self.key] = marks, since, found
+        return known[2][bisect_right(known[2], since) :]
 
     def instants(self, person: Measured) -> Iterator[int]:
         """When the clock alone changes the truth."""
