@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import TypeAlias
 
 from cdp_segments.domain.marks import LAST, Ring
@@ -62,9 +62,10 @@ def any_after(ring: Ring, at: int, within: int) -> bool:
     return first < len(ring) and ring[first][0] - at < within
 
 
-def by_value(ring: Ring) -> Mapping[float, Ring]:
-    """The marks that carry each value, in order."""
+def by_value(ring: Ring, values: Set[float]) -> Mapping[float, Ring]:
+    """The marks that carry each of these values, in order."""
     groups: dict[float, Ring] = defaultdict(list)
     for mark in ring:
-        groups[mark[-1]].append(mark)
+        if mark[-1] in values:
+            groups[mark[-1]].append(mark)
     return groups

@@ -15,8 +15,8 @@ from typing import Final, TypeAlias
 
 Mark: TypeAlias = tuple[int, int] | tuple[int, int, float]  # milliseconds since 1970, 63 bits of the message's id
 Ring: TypeAlias = list[Mark]  # ascending
-
-Found: TypeAlias = tuple[Sequence[object], int, list[int]]  # in which rings, later than when, and what
+Seen: TypeAlias = tuple[int, Ring]  # how many marks a ring had, the oldest and the newest
+Found: TypeAlias = tuple[list[Seen], list[int]]  # what was found, as long as the rings are as they were seen
 
 EMPTY: Final[Ring] = []
 LAST: Final = 1 << 63

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -15,7 +15,7 @@ from cdp_contracts.windows_v1 import Between, Sliding
 from cdp_segments.domain import quantities
 from cdp_segments.domain.asking import Ask, Measured
 from cdp_segments.domain.following import Chain, any_after, begin, by_value, follow, later_than
-from cdp_segments.domain.marks import EMPTY, Ring
+from cdp_segments.domain.marks import EMPTY, Ring, Seen
 from cdp_segments.domain.remedies import Remedy, steps_left
 from cdp_segments.domain.selectors import Selector, content_key
 from cdp_segments.domain.windows import FOREVER, Ever, Reach, Settled, milliseconds, reach_of
@@ -92,12 +92,28 @@ class SequenceLeaf:
         """When sequences ended, later than `since`, in order; whether the time that must follow is up or not."""
         if not all(person.rings.get(step.selector.key) for step in self.steps):
             return []
-        marks = [(len(ring), ring[0]) for key in self.selectors if (ring := person.rings.get(key, EMPTY))]
-        known = person.found.get(self.key)
-        if known is None or known[0] != marks or known[1] > since:
-            found = sorted(at for rings in self._alike(person.rings) for at in self._ends(rings, since))
-            known = person.found[self.key] = marks, since, found
-        return known[2][bisect_right(known[2], since) :]
+        rings = [person.rings.get(key, EMPTY) for key in self.selectors]
+        seen, ended = person.found.get(self.key, ([], []))
+        changed = self._changed_after(seen, rings)
+        if changed < FOREVER:
+            again = (at for alike in self._alike(person.rings, changed) for at in self._ends(alike, changed))
+            ended = [*ended[: bisect_right(ended, changed)], *sorted(again)]
+            person.found[self.key] = [(len(ring), [*ring[:1], *ring[-1:]]) for ring in rings], ended
+        return ended[bisect_right(ended, since) :]
+
+    def _changed_after(self, seen: Sequence[Seen], rings: Sequence[Ring]) -> int:
+        """After which instant sequences may end elsewhere than when these rings were last seen; never is for ever.
+
+        Rings only grow, until the oldest marks go. What was put at the end has no part in what ended before it.
+        """
+        changed = FOREVER if seen else -FOREVER
+        for (size, ends), (key, ring) in zip(seen, zip(self.selectors, rings, strict=True), strict=False):
+            if size and [*ring[:1], *ring[size - 1 : size]] != ends:
+                return -FOREVER
+            if len(ring) > size:
+                wait = self.silence.within if self.silence and self.silence.selector.key == key else 1
+                changed = min(changed, ring[size][0] - wait)
+        return changed
 
     def instants(self, person: Measured) -> Iterator[int]:
         """When the clock alone changes the truth."""
@@ -147,10 +163,12 @@ class SequenceLeaf:
     def _chains(self, rings: Rings, since: int) -> Iterator[list[Chain]]:
         """The chains after each step."""
         first, *others = self.steps
-        chains = begin(later_than(rings.get(first.selector.key, EMPTY), since - self.lookback))
+        earliest = since - self.lookback if others else since
+        chains = begin(later_than(rings.get(first.selector.key, EMPTY), earliest))
         yield chains
         for step in others:
-            ring = later_than(rings.get(step.selector.key, EMPTY), since - self.lookback)
+            after = since if step is others[-1] else earliest
+            ring = later_than(rings.get(step.selector.key, EMPTY), after)
             chains = follow(chains, ring, step.within, [rings.get(each.key, EMPTY) for each in step.breaks])
             yield chains
 
@@ -163,14 +181,16 @@ class SequenceLeaf:
                 return len(self.steps) - number
         return len(self.steps)
 
-    def _alike(self, rings: Rings) -> Iterator[Rings]:
-        """The events with each value of the property that should be the same."""
+    def _alike(self, rings: Rings, ending_after: int | None = None) -> Iterator[Rings]:
+        """The events with each value of the property that should be the same; of all, or of late ends."""
         if self.condition.same is None:
             yield rings
             return
         mine = {key: rings.get(key, EMPTY) for key in self.selectors}
-        valued = {key: by_value(mine[key]) for key, selector in self.selectors.items() if selector.value}
-        for value in valued[self.steps[0].selector.key]:
+        begun, ended = mine[self.steps[0].selector.key], mine[self.steps[-1].selector.key]
+        values = {mark[-1] for mark in (begun if ending_after is None else later_than(ended, ending_after))}
+        valued = {key: by_value(mine[key], values) for key, selector in self.selectors.items() if selector.value}
+        for value in values:
             yield mine | {key: groups.get(value, EMPTY) for key, groups in valued.items()}
 
 
