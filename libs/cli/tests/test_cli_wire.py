@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
 from cdp_cli.main import app
 from cdp_client import Emitter
@@ -237,3 +238,25 @@ def test_identity_rules_are_tried_out_on_what_there_is(live: Running, cdp: Calla
     assert report["persons_then"] >= report["persons_now"] > 0
     assert "persons who would be several" in cdp("identity", "dry-run", rules)
     assert "401: " in cdp("identity", "dry-run", rules, "--admin-token", "wrong", code=2)
+
+
+def test_a_file_is_imported_and_people_are_exported(
+    cdp: Callable[..., str], live: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CDP_COLLECTOR_URL", live.url("collector-http"))
+    monkeypatch.setenv("CDP_WRITE_KEY", WRITE_KEY)
+    user, out, people = f"u-{uuid4()}", tmp_path / "out.jsonl", tmp_path / "people.csv"
+    people.write_text(f"user_id,plan\n{user},pro\n,free\n")
+    told = cdp("profiles", "import", str(people), "--allow", "Analytics", code=1)
+    assert "row 2: user_id: required" in told
+    assert "1 rows sent, 1 rejected" in told
+    profiles = httpx.Client(base_url=live.url("profiles-http"), headers={"Authorization": f"Bearer {READ_TOKEN}"})
+    eventually(lambda: profiles.get("/v1/profiles", params={"user_id": user}).is_success)
+    profile = profiles.get("/v1/profiles", params={"user_id": user}).json()
+
+    def timeline() -> list[dict[str, Any]]:
+        return list(profiles.get(f"/v1/profiles/{profile['id']}/timeline").json()["entries"])
+
+    eventually(lambda: [entry["type"] for entry in timeline()] == ["identify"])
+    cdp("profiles", "export", "--out", str(out))
+    assert profile in [json.loads(line) for line in out.read_text().splitlines()]

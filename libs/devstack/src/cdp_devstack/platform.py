@@ -198,7 +198,7 @@ def environment_for(stack: Stack) -> dict[str, str]:
         "CDP_COLLECTOR_TOKEN_KEYS": f'["{TOKEN_KEY}"]',
         "CDP_COLLECTOR_READ_TOKENS": f'{{"{READ_TOKEN}": "{TENANT}"}}',
         "CDP_IDENTITY_STEWARD_TOKENS": f'{{"{READ_TOKEN}": "{TENANT}"}}',
-        "CDP_PROFILES_READ_TOKENS": f'{{"{READ_TOKEN}": "{TENANT}"}}',
+        "CDP_PROFILES_READ_TOKENS": f'{{"{READ_TOKEN}": {{"tenant": "{TENANT}", "export": true}}}}',
         "CDP_SEGMENTS_READ_TOKENS": f'{{"{READ_TOKEN}": "{TENANT}"}}',
         "PYTHONUNBUFFERED": "1",
         "MALLOC_ARENA_MAX": "2",  # as in the images: what is measured here is what ships
