@@ -250,12 +250,16 @@ def test_a_file_is_imported_and_people_are_exported(
     told = cdp("profiles", "import", str(people), "--allow", "Analytics", code=1)
     assert "row 2: user_id: required" in told
     assert "1 rows sent, 1 rejected" in told
-    profiles = httpx.Client(base_url=live.url("profiles-http"), headers={"Authorization": f"Bearer {READ_TOKEN}"})
-    eventually(lambda: profiles.get("/v1/profiles", params={"user_id": user}).is_success)
-    profile = profiles.get("/v1/profiles", params={"user_id": user}).json()
+
+    def asked(path: str = "", **params: str) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {READ_TOKEN}"}
+        return httpx.get(f"{live.url('profiles-http')}/v1/profiles{path}", params=params, headers=headers)
+
+    eventually(lambda: asked(user_id=user).is_success)
+    profile = asked(user_id=user).json()
 
     def timeline() -> list[dict[str, Any]]:
-        return list(profiles.get(f"/v1/profiles/{profile['id']}/timeline").json()["entries"])
+        return list(asked(f"/{profile['id']}/timeline").json()["entries"])
 
     eventually(lambda: [entry["type"] for entry in timeline()] == ["identify"])
     cdp("profiles", "export", "--out", str(out))

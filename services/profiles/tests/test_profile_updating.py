@@ -130,7 +130,7 @@ def test_what_is_no_address_is_no_identifier(make, person, noon, email):
     assert {i.kind for i in profile.joined.identifiers} == {"anonymous_id"}
 
 
-SMALL = Limits(traits=2, trait_bytes=40, parts=2, counters=2, identifiers=3, total_bytes=100)
+SMALL = Limits(traits=2, trait_bytes=40, parts=2, counters=2, identifiers=3, total_bytes=180)
 
 
 @pytest.mark.parametrize(
@@ -156,6 +156,14 @@ def test_a_profile_does_not_grow_without_bound(make, person, noon, reason, event
     state = profile.to_state()
     assert update(person, last, SMALL, noon) == Refused(reason)
     assert profile.to_state() == state
+
+
+def test_names_count_for_each_part_they_are_in(make, person, noon):
+    limits = Limits(total_bytes=100)  # a part of these has 14 bytes of counters and 13 of identifiers
+    events = [make.event(n, "ann", part=f"p{n}", anonymous_id="a") for n in range(4)]
+    results = [update(person, event, limits, noon) for event in events]
+    assert [result == Refused("profile-too-large") for result in results] == [False, False, False, True]
+    assert isinstance(update(person, make.event(9, "ann", part="p0", anonymous_id="a"), limits, noon), Applied)
 
 
 def test_a_full_profile_still_takes_what_it_knows(make, person, noon):

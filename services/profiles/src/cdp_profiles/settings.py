@@ -48,7 +48,9 @@ class Settings(BaseSettings):
     max_parts: int = Field(default=1000, ge=1, description="identifiers that attributed events to a profile")
     max_counters: int = Field(default=1000, ge=1, description="event names counted on a profile")
     max_identifiers: int = Field(default=1000, ge=1, description="identifiers seen on a profile's events")
-    max_total_bytes: int = Field(default=4 * 1024 * 1024, ge=1, description="bytes of all traits of all parts")
+    max_total_bytes: int = Field(
+        default=4 * 1024 * 1024, ge=1, description="bytes of traits, counters and identifiers of all parts"
+    )
     history_values: int = Field(default=32, ge=1, description="values kept of a trait, for each identifier")
     history_bytes: int = Field(default=8 * 1024, ge=1, description="bytes of these values")
     timeline_events: int = Field(default=200, ge=1, description="events kept, for each identifier")

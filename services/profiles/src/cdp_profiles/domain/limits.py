@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cdp_profiles.domain.parts import Part, PartKey
+from cdp_profiles.domain.parts import Part, PartKey, size_of
 from cdp_profiles.domain.profile import Profile
 
 
@@ -26,7 +26,8 @@ def breached(limits: Limits, profile: Profile, identifier: str, event: Part) -> 
     A full profile still takes events that bring no new name.
     """
     joined = profile.joined
-    if event.traits and (reason := _traits_too_large(limits, profile, event)):
+    part = profile.parts.get(PartKey(profile.profile_id, identifier, profile.era(identifier)))
+    if brings_more(part, event) and (reason := _too_large(limits, profile, event)):
         return reason
     for reason, limit, known, new in (
         ("too-many-traits", limits.traits, joined.traits.keys(), event.traits.keys()),
@@ -35,12 +36,18 @@ def breached(limits: Limits, profile: Profile, identifier: str, event: Part) -> 
     ):
         if not new <= known and len(known | new) > limit:
             return reason
-    new_part = PartKey(profile.profile_id, identifier) not in profile.parts
-    return "too-many-parts" if new_part and len(profile.parts) >= limits.parts else None
+    return "too-many-parts" if part is None and len(profile.parts) >= limits.parts else None
 
 
-def _traits_too_large(limits: Limits, profile: Profile, event: Part) -> str | None:
+def brings_more(part: Part | None, event: Part) -> bool:
+    """Whether the event may make its part larger: it brings traits, or names that are new there."""
+    if part is None or event.traits:
+        return True
+    return not (event.counters.keys() <= part.counters.keys() and event.identifiers <= part.identifiers)
+
+
+def _too_large(limits: Limits, profile: Profile, event: Part) -> str | None:
     sizes = [len(name.encode()) + len(trait.text.encode()) for name, trait in event.traits.items()]
-    if max(sizes) > limits.trait_bytes:
+    if max(sizes, default=0) > limits.trait_bytes:
         return "trait-too-large"
-    return "profile-too-large" if profile.size + sum(sizes) > limits.total_bytes else None
+    return "profile-too-large" if profile.size + size_of(event) > limits.total_bytes else None

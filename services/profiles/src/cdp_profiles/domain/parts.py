@@ -116,6 +116,13 @@ class Part:
         return replace(self, counters=self.counters | {name: self.counters[name] - 1})
 
 
+def size_of(part: Part) -> int:
+    """How many bytes its names, values and identifiers take."""
+    traits = sum(len(name.encode()) + len(trait.text.encode()) for name, trait in part.traits.items())
+    names = sum(len(name.encode()) for name in part.counters)
+    return traits + names + sum(len(kind) + len(value.encode()) for kind, value in part.identifiers)
+
+
 Parts: TypeAlias = dict[PartKey, Part]
 
 

@@ -20,6 +20,7 @@ from cdp_profiles.domain.parts import (
     changed_traits,
     differing_traits,
     join,
+    size_of,
 )
 from cdp_profiles.domain.state import parts_of, state_of
 
@@ -94,9 +95,8 @@ class Profile(Record):
 
     @property
     def size(self) -> int:
-        """How many bytes the names and values of all traits take."""
-        held = (item for part in self.parts.values() for item in part.traits.items())
-        return sum(len(name.encode()) + len(trait.text.encode()) for name, trait in held)
+        """How many bytes the traits, counters and identifiers of all parts take."""
+        return sum(map(size_of, self.parts.values()))
 
     @property
     def target(self) -> str | None:
