@@ -32,6 +32,7 @@ async def define(platform: Pipeline, name: str, when: Condition, version: int = 
     await platform.bus.publish(
         SEGMENTS_DEFINED, SegmentDefined.model_validate({**fields, "version": version, "when": when})
     )
+    await platform.bus.tick()
 
 
 async def test_one_enters_with_the_event_that_fulfils_the_condition(platform: Pipeline) -> None:
@@ -125,14 +126,30 @@ async def test_a_subscriber_keeps_the_newest_message_of_each_person(platform: Pi
     assert platform.members(FLASH) == set()
 
 
-async def test_a_new_segment_holds_from_the_next_event_on(platform: Pipeline) -> None:
-    """A definition is a message like any other: applied, it is in force, without a restart. A new condition counts
-    from then on; there is no look back yet."""
-    ada = platform.shop.visitor("phone").consents().visits("Home")
+async def test_a_new_segment_looks_back(platform: Pipeline) -> None:
+    """A definition is a message like any other: applied, it comes into force without a restart. What happened
+    before is counted from the log first; then everybody is held against it, whether they do anything or not."""
+    ada = platform.shop.visitor("phone").consents().visits("Help").visits("Help")
     await platform.shop.play(ada)
     await define(platform, "reader", Count(event="Help", op=">=", n=2))
-    await platform.shop.play(ada.visits("Help").visits("Help"))
-    assert directions(platform.flips("reader")) == [("in", "event")]
+    assert directions(platform.flips("reader")) == [("in", "definition")]
+    await platform.shop.play(ada.visits("Help"))
+    assert len(platform.flips("reader")) == 1
+
+
+async def test_a_paused_segment_keeps_who_is_in_it(platform: Pipeline) -> None:
+    """Nothing is told of it. Once it is live again, everybody's difference is told at once."""
+    when = Count(event="Help", window=Sliding(seconds=60))
+    await define(platform, "lost", when)
+    ada, bob = platform.shop.visitor("phone").consents(), platform.shop.visitor("laptop").consents()
+    await platform.shop.play(ada.visits("Help"))
+    await define(platform, "lost", when, version=2, state="paused")
+    await platform.shop.play(bob)
+    await platform.shop.wait(3600)
+    await platform.shop.play(bob.visits("Help"))
+    assert directions(platform.flips("lost")) == [("in", "event")]
+    await define(platform, "lost", when, version=3)
+    assert sorted(directions(platform.flips("lost"))[1:]) == [("in", "definition"), ("out", "definition")]
 
 
 async def test_conditions_are_joined_and_turned_round(platform: Pipeline) -> None:
@@ -148,11 +165,10 @@ async def test_conditions_are_joined_and_turned_round(platform: Pipeline) -> Non
 
 
 async def test_an_archived_segment_closes(platform: Pipeline) -> None:
-    """At a person's next event or timer, and put down to the definition."""
+    """For everybody who is in it, and put down to the definition."""
     when = Count(event="Product Viewed")
     await define(platform, "viewer", when)
     ada = platform.shop.visitor("phone").consents().views()
     await platform.shop.play(ada)
     await define(platform, "viewer", when, version=2, state="archived")
-    await platform.shop.play(ada.views())
     assert directions(platform.flips("viewer")) == [("in", "event"), ("out", "definition")]

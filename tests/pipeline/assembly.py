@@ -52,6 +52,8 @@ from cdp_runtime.settings import PrivacySettings
 from cdp_runtime.transport import Headers, Incoming
 from cdp_segments.catalogs import Catalogs
 from cdp_segments.handlers import stages as evaluator_stages
+from cdp_segments.ledger import memory_ledger
+from cdp_segments.lifecycle import Lifecycle
 from cdp_segments.store import MemoryPersonStore
 from cdp_segments.timers import MemoryTimers
 from cdp_testkit import LocalBus, Scenario
@@ -98,6 +100,7 @@ class Pipeline:
         self.people_records = self.people.records
         self.people.records = self._watched(self.people.records, "segments-evaluator", self.people)
         self.timers = MemoryTimers()
+        self.segment_ledger = memory_ledger()
         self.dedup = MemoryDedup(DAY, self.bus.clock.now)
         self.receipts = MemoryReceipts(self.dedup, DAY, self.bus.clock.now)
         self.told_receipts = False
@@ -132,7 +135,9 @@ class Pipeline:
         self.bus.attach("profiles-writer", writer_stages(self.profiles, ProfileLimits()))
         catalogs = Catalogs()
         timers = self._watched(self.timers, "segments-evaluator")
-        self.bus.attach("segments-evaluator", evaluator_stages(catalogs, self.people, timers), [catalogs.table])
+        lifecycle = Lifecycle(catalogs, self.people, timers, self.segment_ledger, self.bus)
+        stages = evaluator_stages(catalogs, self.people, timers, lifecycle)
+        self.bus.attach("segments-evaluator", stages, [catalogs.table])
         if self.told_receipts:
             self.start_receipts()
         if self.matching:

@@ -12,6 +12,7 @@ from cdp_contracts.events_v1 import Purpose
 
 PropertyType: TypeAlias = Literal["string", "number", "integer", "boolean", "object", "array", "date-time"]
 Slug: TypeAlias = str
+SegmentState: TypeAlias = Literal["draft", "live", "paused", "archived"]
 SharedDevices: TypeAlias = Literal["per_device", "first_owner", "last_authenticated"]
 
 
@@ -160,7 +161,11 @@ class SegmentDefined(Definition):
     description: str = ""
     owner: str = ""
     when: Condition
-    state: Literal["live", "archived"] = "live"
+    state: SegmentState = Field(
+        default="live",
+        description="what is wanted; draft: compiled, never told; paused: who is in it stays, and nothing is told;"
+        " archived: nobody is in it",
+    )
 
 
 WebhookUrl: TypeAlias = Annotated[

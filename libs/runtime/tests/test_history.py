@@ -40,6 +40,7 @@ async def all_before(history: History, topic: Topic[Order], until: Mapping[int, 
 async def test_a_log_is_read_again_up_to_an_offset(harness: Harness, history: History, topics: Topics) -> None:
     await harness.publish(*(order(f"customer {n}", n) for n in range(50)))
     there = [(record.partition, record.offset) for record in await harness.read(topics.orders.name)]
+    assert await history.partitions(topics.orders.name) == 2
     ends = {p: max(offset for partition, offset in there if partition == p) for p in (0, 1)}
     for until in (ends, {p: end // 2 for p, end in ends.items()}, {0: 0, 1: 1}):
         wanted = [(partition, offset) for partition, offset in there if offset < until[partition]]

@@ -24,6 +24,8 @@ from cdp_segments.domain.catalog import Catalog
 from cdp_segments.domain.person import Person, person_id
 from cdp_segments.domain.segments import compile_segment
 from cdp_segments.handlers import stages
+from cdp_segments.ledger import memory_ledger
+from cdp_segments.lifecycle import Lifecycle
 from cdp_segments.store import MemoryPersonStore, PersonStore
 from cdp_segments.timers import MemoryTimers, Timers
 from cdp_testkit import Crash, LocalBus
@@ -151,12 +153,19 @@ class Evaluator:
         memory.records = FusedRecords(self.fuse)
         self.people = people or memory
         self.timers = timers or FusedTimers(self.fuse)
+        self.ledger = memory_ledger()
+        self.start()
+
+    def start(self) -> None:
+        """As a new process: nothing stays but what is stored."""
         self.catalogs = Catalogs()
-        roles = stages(self.catalogs, self.people, self.timers)
+        lifecycle = Lifecycle(self.catalogs, self.people, self.timers, self.ledger, self.bus)
+        roles = stages(self.catalogs, self.people, self.timers, lifecycle)
         self.bus.attach("segments-evaluator", roles, [self.catalogs.table])
 
     async def define(self, *definitions) -> None:
         await self.bus.publish(SEGMENTS_DEFINED, *definitions)
+        await self.bus.tick()
 
     async def happens(self, *updates) -> None:
         """Publish at this moment, one batch, and handle it."""

@@ -30,6 +30,19 @@ class KafkaHistory:
         self._next: tuple[TopicPartition, int] | None = None
         self._lock = asyncio.Lock()
 
+    async def partitions(self, topic: str) -> int:
+        """See History."""
+        async with self._lock:
+            try:
+                consumer = await self._started()
+                await consumer._client.force_metadata_update()  # noqa: SLF001  # aiokafka has no public refresh
+            except (KafkaError, OSError) as error:
+                raise Away("the log cannot be read") from error
+        found = consumer.partitions_for_topic(topic)
+        if not found:
+            raise Away("there is no such topic")
+        return len(found)
+
     async def begins(self, topic: str, partition: int) -> int:
         """See History."""
         tp = TopicPartition(topic, partition)

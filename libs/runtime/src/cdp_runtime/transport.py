@@ -49,6 +49,10 @@ class Producer(Protocol):
 class History(Protocol):
     """Reads a topic again beside the stages, as nobody's consumer: no group, no offsets, no effect on either."""
 
+    async def partitions(self, topic: str) -> int:
+        """How many the topic has. Raises Away while the broker is, or while there is no such topic."""
+        ...
+
     async def begins(self, topic: str, partition: int) -> int:
         """The offset of the first record that is kept. Raises Away while the broker is."""
         ...

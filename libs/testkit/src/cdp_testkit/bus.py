@@ -146,6 +146,10 @@ class LocalBus:
                     if not await group.runner.tick(dict.fromkeys(partitions, now), self._positions(group)):
                         break
 
+    async def partitions(self, topic: str) -> int:
+        """See transport.History."""
+        return len(self._partitions(topic))
+
     async def begins(self, topic: str, partition: int) -> int:
         """See transport.History."""
         return 0

@@ -6,6 +6,7 @@ from functools import partial
 
 from cdp_runtime.app import Role, role
 from cdp_runtime.clock import SystemClock
+from cdp_runtime.kafka_history import KafkaHistory
 from cdp_runtime.rates import Rates
 from cdp_runtime.settings import tls_context
 
@@ -17,6 +18,8 @@ from cdp_segments.census import MongoCensus
 from cdp_segments.handlers import stages
 from cdp_segments.history.handlers import stages as history_stages
 from cdp_segments.history.store import MongoHistoryStore
+from cdp_segments.ledger import mongo_ledger
+from cdp_segments.lifecycle import Lifecycle
 from cdp_segments.reading import Reading
 from cdp_segments.sender.courier import Courier
 from cdp_segments.sender.crew import Crew
@@ -35,13 +38,14 @@ def build_evaluator(settings: Settings | None = None) -> Role:
     catalogs = Catalogs()
     people = MongoPersonStore(settings.mongo)
     timers = RedisTimers(settings.redis)
-    histories = MongoHistoryStore(settings.mongo)
+    histories, log = MongoHistoryStore(settings.mongo), KafkaHistory(settings.kafka)
+    lifecycle = Lifecycle(catalogs, people, timers, mongo_ledger(people), log)
     return role(
         "segments-evaluator",
         kafka=settings.kafka,
-        stages=[*stages(catalogs, people, timers), *history_stages(histories)],
+        stages=[*stages(catalogs, people, timers, lifecycle), *history_stages(histories)],
         tables=[catalogs.table],
-        resources=[people, timers, histories],
+        resources=[people, timers, histories, log],
         before=[people.migrate, histories.migrate],
     )
 

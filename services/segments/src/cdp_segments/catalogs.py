@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Final, TypeAlias
 
 from cdp_contracts.definitions_v1 import SegmentDefined
@@ -22,15 +23,24 @@ class Catalogs:
     def __init__(self) -> None:
         self.table: SegmentTable = GlobalTable(SEGMENTS_DEFINED, compile=compile_segment, required=True)
         self.table.on_change(self._changed)
+        self.revision = 0
         self._catalogs: dict[str, Catalog] = {}
+        self._adopted: Mapping[str, Catalog] | None = None
+        self._compiled: dict[str, Segment] = {}
 
     def of(self, tenant: str) -> Catalog:
-        """The tenant's live segments; an empty catalog for a tenant without any."""
+        """The tenant's live segments, as they were adopted; an empty catalog for a tenant without any.
+
+        Where nothing was ever adopted, all that is wanted live is.
+        """
+        if self._adopted is not None:
+            return self._adopted.get(tenant, NOTHING)
         if tenant not in self._catalogs:
             segments = self.defined(tenant)
             if not segments:
                 return NOTHING
-            self._catalogs[tenant] = Catalog(segments)
+            paused = [segment for segment in segments if segment.definition.state == "paused"]
+            self._catalogs[tenant] = Catalog(segments, paused)
         return self._catalogs[tenant]
 
     def defined(self, tenant: str) -> Sequence[Segment]:
@@ -38,5 +48,26 @@ class Catalogs:
         mine = (segment for segment in self.table.values() if segment.definition.tenant == tenant)
         return sorted(mine, key=lambda segment: segment.name)
 
+    def adopt(self, catalogs: Mapping[str, Catalog]) -> None:
+        """Let these be in force, by tenant, and no others."""
+        self._adopted = catalogs
+
+    def wanted(self) -> dict[str, list[Segment]]:
+        """Every segment as it is defined now, by tenant."""
+        found: dict[str, list[Segment]] = defaultdict(list)
+        for segment in self.table.values():
+            found[segment.definition.tenant].append(segment)
+        return found
+
+    def compiled(self, definitions: Mapping[str, SegmentDefined]) -> list[Segment]:
+        """Definitions in force, compiled once each."""
+        for definition in definitions.values():
+            known = self._compiled.get(definition.id) or self.table.get(definition.id)
+            if known is None or known.definition != definition:
+                known = compile_segment(definition)
+            self._compiled[definition.id] = known
+        return [self._compiled[definition.id] for definition in definitions.values()]
+
     def _changed(self, key: str) -> None:
+        self.revision += 1
         self._catalogs.pop(key.partition("/")[0], None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable
 from functools import partial
 from typing import Any, Final
 
@@ -11,13 +11,14 @@ from cdp_contracts.topics import MEMBERSHIP_CHANGED, PROFILES_UPDATED
 from cdp_runtime.batch import Batch, Tick
 from cdp_runtime.stage import Stage
 
+from cdp_segments.alarms import alarms_of, move_on
 from cdp_segments.catalogs import Catalogs
 from cdp_segments.domain.engine import involved, react, wake
-from cdp_segments.domain.person import Person
-from cdp_segments.domain.telling import Delivery, acknowledge, forget_acknowledged, milliseconds_of
+from cdp_segments.domain.telling import Delivery, forget_acknowledged, milliseconds_of
+from cdp_segments.lifecycle import Lifecycle
 from cdp_segments.metrics import observe_lateness
 from cdp_segments.store import PersonStore
-from cdp_segments.timers import Alarm, Timers
+from cdp_segments.timers import Timers
 
 DUE_A_PARTITION: Final = 64
 REFILL_SECONDS: Final = 600
@@ -47,19 +48,14 @@ async def fire_timers(tick: Tick, catalogs: Catalogs, people: PersonStore, timer
     tick.after_ack(partial(move_on, due, records, people, timers))
 
 
-async def move_on(
-    fired: Sequence[Alarm], records: Mapping[str, Person], people: PersonStore, timers: Timers
+async def take_turn(
+    lifecycle: Lifecycle, tick: Tick, catalogs: Catalogs, people: PersonStore, timers: Timers
 ) -> None:
-    """Forget what has been told, then set the timers to what comes next.
-
-    What comes next is asked of the store once the timers have moved: somebody else may have written a person since
-    the record was read, and found the timer still set to something earlier.
-    """
-    for alarm in fired:
-        acknowledge(records[alarm.id])
-    await people.save(records)
-    await timers.move_on((alarm, records[alarm.id].wake_at) for alarm in fired)
-    await timers.set(await people.stored_alarms(alarm.id for alarm in fired))
+    """Bring definitions into force, let the clock do its part, hold people against what is new. Safe twice."""
+    await lifecycle.adopt(tick.positions, tick.now)
+    await fire_timers(tick, catalogs, people, timers)
+    await lifecycle.hold(tick)
+    tick.after_ack(partial(lifecycle.replay, tick))
 
 
 async def refill(people: PersonStore, timers: Timers, partitions: Iterable[int], now: int) -> None:
@@ -84,14 +80,7 @@ def delivery_of(batch: Batch[ProfileUpdated], update: ProfileUpdated) -> Deliver
     return Delivery(origin.partition, origin.offset, milliseconds_of(min(origin.timestamp, batch.now)))
 
 
-def alarms_of(records: Mapping[str, Person]) -> Iterator[Alarm]:
-    """The timers that these people need. Set whether they changed or not: the last attempt may have failed."""
-    for person in records.values():
-        if person.partition is not None and person.wake_at is not None:
-            yield Alarm(person.partition, person.id, person.wake_at)
-
-
-def stages(catalogs: Catalogs, people: PersonStore, timers: Timers) -> list[Stage[Any]]:
+def stages(catalogs: Catalogs, people: PersonStore, timers: Timers, lifecycle: Lifecycle) -> list[Stage[Any]]:
     """The evaluator's stages."""
     return [
         Stage(
@@ -99,6 +88,7 @@ def stages(catalogs: Catalogs, people: PersonStore, timers: Timers) -> list[Stag
             reads=PROFILES_UPDATED,
             emits=[MEMBERSHIP_CHANGED],
             uses=[catalogs, people, timers],
-            on_tick=fire_timers,
+            on_tick=partial(take_turn, lifecycle),
+            on_assigned=lifecycle.assigned,
         )
     ]

@@ -21,6 +21,7 @@ KEEP_BYTES: Final = 32 * 1024 * 1024
 DRAWN_AT_ONCE: Final = 1000
 DRAW_INDEX: Final = "tenant_draw"
 MEMBERS_INDEX: Final = "tenant_segment"
+HELD_INDEX: Final = "tenant_partition_definitions"
 ALARMS_INDEX: Final = "partition_wake_at"
 
 
@@ -59,6 +60,10 @@ class PersonStore(Protocol):
         """The people in a segment in the order of their ids, beyond one of them."""
         ...
 
+    async def stale(self, tenant: str, partition: int, fingerprint: str, limit: int) -> Sequence[str]:
+        """The ids of some records of a partition that were held against other definitions than these."""
+        ...
+
     def alarms(self, partition: int, until: int) -> AsyncIterator[Sequence[Alarm]]:
         """Whom the clock has to look at up to an instant, page by page, in any order."""
         ...
@@ -94,6 +99,10 @@ class MemoryPersonStore:
         """See PersonStore."""
         found = [d for d in self._documents() if is_member(d, tenant, segment) and d["_id"] > f"{tenant}/{after}"]
         return [membership(document, segment) for document in found[:limit]]
+
+    async def stale(self, tenant: str, partition: int, fingerprint: str, limit: int) -> Sequence[str]:
+        """See PersonStore."""
+        return [d["_id"] for d in self._documents() if is_stale(d, tenant, partition, fingerprint)][:limit]
 
     async def alarms(self, partition: int, until: int) -> AsyncIterator[Sequence[Alarm]]:
         """See PersonStore."""
@@ -138,6 +147,13 @@ class MongoPersonStore:
         found = self.collection.find(query, {"members": 1}).sort("_id", 1).limit(limit)
         return [membership(document, segment) async for document in found]
 
+    async def stale(self, tenant: str, partition: int, fingerprint: str, limit: int) -> Sequence[str]:
+        """See PersonStore."""
+        query = {
+            "tenant": tenant, "partition": partition, "into": None, "definitions": {"$nin": ["", fingerprint]}
+        }  # fmt: skip
+        return [document["_id"] async for document in self.collection.find(query, {"_id": 1}).limit(limit)]
+
     async def alarms(self, partition: int, until: int) -> AsyncIterator[Sequence[Alarm]]:
         """See PersonStore."""
         query = {"partition": partition, "wake_at": {"$lte": until}}
@@ -155,7 +171,9 @@ class MongoPersonStore:
         return [alarm(document) for document in documents.values() if document["wake_at"] is not None]
 
     async def migrate(self) -> None:
-        """Make the indexes that `size`, `members`, `alarms` and the census need. Idempotent."""
+        """Make the indexes that `size`, `members`, `stale`, `alarms` and the census need. Idempotent."""
+        held = [("tenant", 1), ("partition", 1), ("into", 1), ("definitions", 1)]
+        await self.collection.create_index(held, name=HELD_INDEX)
         await self.collection.create_index([("tenant", 1), ("members.segment", 1), ("_id", 1)], name=MEMBERS_INDEX)
         await self.collection.create_index([("partition", 1), ("wake_at", 1)], name=ALARMS_INDEX)
         await self.collection.create_index([("tenant", 1), ("draw", 1)], name=DRAW_INDEX)
@@ -200,6 +218,12 @@ async def save_in_order(records: Records[Person], people: Mapping[str, Person]) 
 def is_member(document: State, tenant: str, segment: str) -> bool:
     """Whether a document says that its person is in the segment."""
     return document["tenant"] == tenant and any(m["segment"] == segment for m in document["members"])
+
+
+def is_stale(document: State, tenant: str, partition: int, fingerprint: str) -> bool:
+    """Whether a document says that its person was held against other definitions."""
+    place = document["tenant"], document["partition"], document["into"]
+    return place == (tenant, partition, None) and document["definitions"] not in ("", fingerprint)
 
 
 def membership(document: State, segment: str) -> Membership:

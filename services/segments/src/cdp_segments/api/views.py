@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
 from uuid import UUID
 
 from cdp_contracts.conditions_v1 import Condition
+from cdp_contracts.definitions_v1 import SegmentState
 from pydantic import BaseModel, ConfigDict, Field
 
 from cdp_segments.domain.catalog import Catalog
@@ -30,7 +30,7 @@ class SegmentView(View):
     title: str
     description: str
     owner: str
-    state: Literal["live", "archived"]
+    state: SegmentState
     version: int
     condition: str = Field(description="in words")
     size: int

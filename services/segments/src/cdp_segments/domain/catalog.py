@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Final, TypeAlias
+from typing import Final, Self, TypeAlias
 
 from cdp_contracts.events_v1 import Event
 from pydantic import JsonValue
@@ -16,7 +16,7 @@ from cdp_segments.domain.comparing import lookup
 from cdp_segments.domain.leaves import Leaf, TraitLeaf
 from cdp_segments.domain.marks import Mark, Ring, insert, keep_older, union
 from cdp_segments.domain.person import Person
-from cdp_segments.domain.segments import Segment, linked
+from cdp_segments.domain.segments import Segment, frozen_segment, linked
 from cdp_segments.domain.selectors import ANYTHING, Filter, Selector, content_key, names_of
 from cdp_segments.domain.sessions import SessionLeaf
 from cdp_segments.domain.trait_changes import TraitTold
@@ -37,9 +37,13 @@ class Tally:
     clocked: set[Segment] = field(default_factory=set)
     steps: set[Step] = field(default_factory=set)
 
+    def keep(self, ask: Ask) -> None:
+        """Keep as many marks as are asked for."""
+        self.capacity = max(self.capacity, ask.capacity)
+
     def add(self, segment: Segment, ask: Ask) -> None:
         """Let a segment ask for marks."""
-        self.capacity = max(self.capacity, ask.capacity)
+        self.keep(ask)
         (self.segments if ask.before is None else self.before[ask.before]).add(segment)
         if ask.clocked:
             self.clocked.add(segment)
@@ -124,12 +128,22 @@ def json_key(value: JsonValue) -> JsonKey:
 
 
 class Catalog:
-    """The live segments of one tenant."""
+    """The live segments of one tenant.
 
-    def __init__(self, segments: Iterable[Segment] = ()) -> None:
-        live = linked(segment for segment in segments if segment.definition.state == "live")
+    Nobody is held against those that are `paused`: who is in them stays. Of those that are `fed`, the conditions
+    are counted and no more.
+    """
+
+    def __init__(
+        self, segments: Iterable[Segment] = (), paused: Iterable[Segment] = (), fed: Iterable[Segment] = ()
+    ) -> None:
+        frozen = [frozen_segment(segment) for segment in paused]
+        known = linked([*(s for s in segments if s.definition.state == "live"), *frozen])
+        self.paused: frozenset[str] = frozenset(segment.name for segment in frozen)
+        self.fed: tuple[Segment, ...] = (*fed,)
+        live = [segment for segment in known if segment.name not in self.paused]
         self.segments: dict[str, Segment] = {segment.name: segment for segment in live}
-        self.fingerprint: str = content_key(*(segment.content for segment in live))
+        self.fingerprint: str = content_key(*(segment.content for segment in known))
         self.tallies: dict[str, Tally] = {}
         self.visits: dict[int, VisitPlan] = {}
         self.traits: dict[str, dict[tuple[str, ...], set[Segment]]] = defaultdict(dict)
@@ -137,15 +151,34 @@ class Catalog:
         self._told: dict[str, list[Tally]] = defaultdict(list)
         for segment in live:
             for leaf in segment.inner:
-                self._add(segment, leaf)
+                self._add(leaf, segment)
+        for segment in self.fed:
+            for leaf in segment.inner:
+                self._add(leaf, None)
+        self._index_all()
+
+    @classmethod
+    def counting(cls, leaves: Iterable[Leaf]) -> Self:
+        """One without segments that counts for these leaves."""
+        catalog = cls()
+        for leaf in leaves:
+            catalog._add(leaf, None)
+        catalog._index_all()
+        return catalog
+
+    def _index_all(self) -> None:
         for tally in self.tallies.values():
             self._index(tally)
 
     @cached_property
     def open_to_all(self) -> frozenset[Segment]:
         """The segments that hold of somebody of whom nothing is known, or may: it hangs on the profile's id."""
-        nobody = Person("/")
-        return frozenset(s for s in self.segments.values() if s.personal or s.truth(nobody, 0))
+        return frozenset(s for s in self.segments.values() if s.holds_of_strangers)
+
+    @cached_property
+    def awaited(self) -> frozenset[Segment]:
+        """The same of those that are not in force yet: they will be asked about everybody."""
+        return frozenset(s for s in self.fed if s.holds_of_strangers)
 
     def matching(self, event: Event) -> list[Tally]:
         """The selectors that count the event."""
@@ -169,23 +202,26 @@ class Catalog:
     def _known(self, person: Person) -> Iterator[str]:
         return (key for key in person.rings if key in self.tallies)
 
-    def _add(self, segment: Segment, leaf: Leaf) -> None:
+    def _add(self, leaf: Leaf, segment: Segment | None) -> None:
+        """Count for a leaf; without a segment, nothing is told of it."""
         match leaf:
             case TraitLeaf(path=path):
                 parts = tuple(path.split("."))
-                self.traits[parts[0]].setdefault(parts, set()).add(segment)
+                asking = self.traits[parts[0]].setdefault(parts, set())
+                asking.update([segment] if segment else [])
             case SessionLeaf():
-                self._add_session(segment, leaf)
+                self._add_session(leaf, segment)
             case _:
                 for ask in leaf.asks:
-                    self._tally(ask.selector).add(segment, ask)
+                    tally = self._tally(ask.selector)
+                    tally.add(segment, ask) if segment else tally.keep(ask)
 
-    def _add_session(self, segment: Segment, leaf: SessionLeaf) -> None:
+    def _add_session(self, leaf: SessionLeaf, segment: Segment | None) -> None:
         plan = self.visits.setdefault(leaf.gap, VisitPlan(leaf.gap))
         plan.leaves[leaf.key] = leaf
         if leaf.fulfilled(Visits(), (0, 0)):
             plan.idle.add(leaf.key)
-        plan.segments[leaf.key].add(segment)
+        plan.segments[leaf.key].update([segment] if segment else [])
         for test in leaf.tests:
             key = self._tally(test.selector).selector.key
             plan.capacities[key] = max(plan.capacities.get(key, 0), test.capacity)

@@ -142,6 +142,11 @@ def wake(person: Person, until: int, catalog: Catalog) -> Messages:
         return messages
     if person.into is not None:
         return ()
+    return tell_by_clock(person, pass_time(person, until, catalog), until)
+
+
+def pass_time(person: Person, until: int, catalog: Catalog) -> Changes:
+    """What the clock flips up to an instant."""
     changes: Changes = []
     while person.next_deadline is not None and person.next_deadline <= until:
         now = person.evaluated_at = max(person.next_deadline, person.evaluated_at)
@@ -150,7 +155,7 @@ def wake(person: Person, until: int, catalog: Catalog) -> Messages:
         person.next_deadline = catalog.deadline(person, now)
         person.touch()
     person.evaluated_at = max(person.evaluated_at, until)
-    return tell_by_clock(person, changes, until)
+    return changes
 
 
 def mark_of(update: ProfileUpdated) -> Mark:
@@ -174,6 +179,8 @@ def _greet(person: Person, catalog: Catalog) -> frozenset[Segment]:
     if person.definitions:
         return frozenset()
     person.definitions = catalog.fingerprint
+    if any(segment.truth(person, person.evaluated_at) for segment in catalog.awaited):
+        person.touch()
     return catalog.open_to_all
 
 

@@ -37,9 +37,12 @@ def take_over_definitions(person: Person, catalog: Catalog, now: int) -> Changes
     person.definitions = catalog.fingerprint
     person.touch()
     look_again(person, catalog)
-    changes = _end(person, person.members.keys() - catalog.segments.keys(), now, "definition")
+    changes = _end(person, person.members.keys() - catalog.segments.keys() - catalog.paused, now, "definition")
     for name, member in person.members.items():
-        person.members[name] = member._replace(version=catalog.segments[name].definition.version)
+        if name in catalog.paused:
+            person.members[name] = member._replace(expires_at=None)
+        else:
+            person.members[name] = member._replace(version=catalog.segments[name].definition.version)
     changes += evaluate(person, catalog.segments.values(), catalog, now, "definition")
     person.next_deadline = earliest(person.next_deadline, catalog.deadline(person, now))
     return changes

@@ -9,6 +9,7 @@ from typing import Final
 
 from cdp_contracts.definitions_v1 import SegmentDefined
 
+from cdp_segments.domain.asking import Measured
 from cdp_segments.domain.belonging import BucketLeaf, SegmentLeaf, Truth, nobody
 from cdp_segments.domain.compiling import Compiler
 from cdp_segments.domain.leaves import Leaf, instants_of
@@ -35,6 +36,11 @@ class Segment:
     def personal(self) -> bool:
         """Whether it hangs on the profile's id."""
         return any(isinstance(leaf, BucketLeaf) for leaf in self.inner)
+
+    @property
+    def holds_of_strangers(self) -> bool:
+        """Whether it holds of somebody of whom nothing is known, or may."""
+        return self.personal or self.truth(Person("/"), 0)
 
     def next_flip(self, person: Person, now: int) -> int | None:
         """When the clock alone next changes the truth; None if it never does."""
@@ -93,6 +99,15 @@ def linked(segments: Iterable[Segment]) -> list[Segment]:
 def nobodys(segment: Segment) -> Segment:
     """The segment without anybody in it."""
     return replace(segment, truth=nobody, inner=(), clocked=())
+
+
+def frozen_segment(segment: Segment) -> Segment:
+    """The segment with those in it who are, until further notice."""
+
+    def truth(person: Measured, now: int) -> bool:
+        return segment.name in getattr(person, "members", ())
+
+    return replace(segment, truth=truth, leaves=(), inner=(), clocked=())
 
 
 def _reached(name: str, refers: Mapping[str, set[str]]) -> set[str]:
