@@ -24,6 +24,8 @@ from cdp_runtime.tables import GlobalTable
 from cdp_runtime.transport import Incoming, Producer
 from pydantic import JsonValue, ValidationError
 
+from cdp_cli import quotas
+
 KINDS: Final[dict[str, Topic[Definition]]] = {
     "sources": SOURCES_DEFINED,
     "tracking-plans": TRACKING_PLANS_DEFINED,
@@ -120,6 +122,16 @@ def circles(loaded: Sequence[Loaded], in_force: Sequence[SegmentDefined] = ()) -
             return
 
 
+def excesses(loaded: Sequence[Loaded], in_force: Sequence[SegmentDefined] = ()) -> Iterator[str]:
+    """Segments that ask for more than one segment, or one tenant with those in force, may."""
+    mine = {one.definition.id: one.definition for one in loaded if isinstance(one.definition, SegmentDefined)}
+    for one in loaded:
+        if isinstance(one.definition, SegmentDefined):
+            yield from (f"{one.file}: {excess}" for excess in quotas.of_segment(one.definition))
+    if mine:
+        yield from quotas.of_tenants({segment.id: segment for segment in in_force} | mine)
+
+
 def way_back(start: str, graph: Mapping[str, set[str]]) -> list[str]:
     """The shortest way along the edges from a node to itself, both ends included; empty if there is none."""
     ways = [[start]]
@@ -155,9 +167,9 @@ def references(part: JsonValue) -> Iterator[str]:
 async def apply(loaded: Sequence[Loaded], producer: Producer, in_force: Sequence[SegmentDefined] = ()) -> None:
     """Write all of them; the same definitions written again change nothing.
 
-    BadDefinition, and nothing is written, if segments make a circle with those in force.
+    BadDefinition, and nothing is written, if segments make a circle with those in force or ask for too much.
     """
-    if faults := list(circles(loaded, in_force)):
+    if faults := [*circles(loaded, in_force), *excesses(loaded, in_force)]:
         raise BadDefinition("\n".join(faults))
     now = datetime.now(UTC)
     await producer.send([encode(one.topic, one.definition, source="cdp-cli", now=now) for one in loaded])
