@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*/*.json"))
 FREE = {
-    *("properties", "traits", "context", "choices", "basis", "memberships", "value", "threshold"),
+    *("properties", "traits", "context", "choices", "basis", "memberships", "value", "threshold", "computed"),
     *("events", "jurisdictions", "strictest", "categories", "kinds", "sources"),
 }
 every_example = pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: f"{path.parent.name}/{path.stem}")

@@ -137,7 +137,7 @@ class Pipeline:
         timers = self._watched(self.timers, "segments-evaluator")
         lifecycle = Lifecycle(catalogs, self.people, timers, self.segment_ledger, self.bus)
         stages = evaluator_stages(catalogs, self.people, timers, lifecycle)
-        self.bus.attach("segments-evaluator", stages, [catalogs.table])
+        self.bus.attach("segments-evaluator", stages, catalogs.tables)
         if self.told_receipts:
             self.start_receipts()
         if self.matching:

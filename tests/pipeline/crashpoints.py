@@ -26,6 +26,7 @@ from cdp_runtime.backoff import Patience
 from cdp_runtime.failures import Away
 from cdp_runtime.transport import Incoming
 from cdp_testkit import Action, Crash
+from computing import define_traits
 from decisions import identified, joined, parted, verdict
 from unmerging import told_of_unmerges
 from watching import READS
@@ -154,6 +155,7 @@ class Steps:
 async def told(script: Script | None = None, *, withdrawal: bool = True) -> Pipeline:
     """A story in which everything happens: merges, a refusal, flips, a withdrawal, copies, faults, time."""
     platform = await Pipeline.ready(AT_ONCE)
+    await define_traits(platform)
     platform.bus.script = script
     restarting(platform)
     if isinstance(script, Steps) and script.keeps_receipts:

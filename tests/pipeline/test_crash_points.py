@@ -25,6 +25,7 @@ def test_every_stage_there_is_is_broken_off() -> None:
         "collector.validate_events", "consent.guard_events", f"identity.{RESOLVER}", "profiles.update_profiles",
         "identity.match_people", "identity.absorb_people", "identity.part_people", "identity.settle_pairs",
         "profiles.absorb_profiles", "identity.part_persons", "profiles.part_profiles", "profiles.keep_histories",
+        "profiles.keep_computed_traits",
         "segments.evaluate", "segments.evaluate.tick",
     }  # fmt: skip
 

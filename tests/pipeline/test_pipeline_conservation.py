@@ -29,6 +29,7 @@ from unmerging import told_of_unmerges
 NAMES = {
     "profiles-writer.absorb_profiles": "profiles-merges", "profiles-writer.part_profiles": "profiles-unmerges",
     "identity-resolver.apply_verdicts": "verdicts", "identity-resolver.part_persons": "unmerges",
+    "profiles-writer.keep_computed_traits": "profiles-computed",
 }  # fmt: skip
 
 

@@ -17,7 +17,9 @@ class ProfileUpdated(Message):
 
     profile_id: UUID
     revision: int = Field(ge=1)
-    cause: Literal["event", "merge"] = Field(description="merge: who is one person changed, either way")
+    cause: Literal["event", "merge"] = Field(
+        description="merge: who is one person changed, either way; event: an event, or what was computed of them"
+    )
     event: Event | None = Field(default=None, description="the event, when one was the cause")
     traits: JsonObject = Field(default_factory=dict, description="the traits whose value changed, null if gone")
     purposes: tuple[Purpose, ...] = Field(default=(), description="what the data may be used for")
@@ -26,3 +28,6 @@ class ProfileUpdated(Message):
     part: Pseudonym | None = Field(default=None, description="the identifier that attributed the event")
     partings: tuple[Parting, ...] = Field(default=(), description="what is no longer part of this profile")
     parting_version: int = Field(default=0, description="of two partings of one identifier the greater counts")
+    computed: JsonObject | None = Field(
+        default=None, description="all computed traits, when it was one of them that changed; null otherwise"
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Final, Generic, Literal, TypeVar, cast
 
+from cdp_contracts.computed_v1 import ComputedTraitDefined, TraitsComputed
 from cdp_contracts.definitions_v1 import (
     DestinationDefined,
     IdentityRulesDefined,
@@ -170,6 +171,11 @@ MEMBERSHIP_CHANGED: Final = Topic(
     consumers=("segments-evaluator", "segments-sender", "collector-receipts", "subscribers"),
     retention_hours=None, compacted=True, min_compaction_lag_hours=14 * DAY,
 )  # fmt: skip
+TRAITS_COMPUTED: Final = Topic(
+    name="cdp.traits.computed.v1", model=TraitsComputed, key="profile_id", owner="segments", personal=True,
+    description="What was computed from a person's events: all computed traits, whenever one changed.",
+    producers=("segments-evaluator",), consumers=("profiles-writer",), retention_hours=7 * DAY,
+)  # fmt: skip
 DELIVERIES_REQUESTED: Final = Topic(
     name="cdp.deliveries.requested.v1", model=DeliveryRequested, key="destination_id", owner="segments",
     description="Flips on their way to the destinations of other teams, each to one.",
@@ -200,6 +206,11 @@ SEGMENTS_DEFINED: Final = Topic(
     description="The segments and their conditions.", producers=("operators",),
     consumers=("segments-evaluator", "segments-http"), retention_hours=None, compacted=True,
 )  # fmt: skip
+COMPUTED_TRAITS_DEFINED: Final = Topic(
+    name="cdp.computed-traits.defined.v1", model=ComputedTraitDefined, key="id", owner="segments", partitions=1,
+    description="The traits that are computed from events, and how.", producers=("operators",),
+    consumers=("segments-evaluator",), retention_hours=None, compacted=True,
+)  # fmt: skip
 DESTINATIONS_DEFINED: Final = Topic(
     name="cdp.destinations.defined.v1", model=DestinationDefined, key="id", owner="segments", partitions=1,
     description="Where flips of segments are posted to.", producers=("operators",),
@@ -209,9 +220,10 @@ DESTINATIONS_DEFINED: Final = Topic(
 TOPICS: Final[tuple[Topic[Contract], ...]] = (
     EVENTS_RECEIVED, EVENTS_REJECTED, EVENTS_VALIDATED, EVENTS_WITHHELD, EVENTS_PERMITTED, EVENTS_RESOLVED,
     IDENTITIES_MERGED, IDENTITIES_UNMERGED, UNMERGES_REQUESTED, IDENTITIES_MERGE_REFUSED, MATCHES_PROPOSED,
-    MATCHES_DECIDED, PROFILES_UPDATED, MEMBERSHIP_CHANGED, DELIVERIES_REQUESTED,
+    MATCHES_DECIDED, PROFILES_UPDATED, MEMBERSHIP_CHANGED, TRAITS_COMPUTED,
+    DELIVERIES_REQUESTED,
     SOURCES_DEFINED, TRACKING_PLANS_DEFINED, POLICIES_DEFINED, IDENTITY_RULES_DEFINED, SEGMENTS_DEFINED,
-    DESTINATIONS_DEFINED,
+    COMPUTED_TRAITS_DEFINED, DESTINATIONS_DEFINED,
 )  # fmt: skip
 
 

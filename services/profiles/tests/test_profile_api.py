@@ -87,6 +87,7 @@ async def test_a_profile_by_id(make, get):
             "city": {"value": "Oslo"} | first,
             "email": {"value": "Ann@example.com"} | first,
         },
+        "computed": {},
         "counters": {"Product Viewed": 2, "identify": 1},
         "identifiers": {"anonymous_id": 2, "email": 1, "user_id": 1},
     }

@@ -12,15 +12,23 @@ from typing import Any
 from uuid import UUID, uuid5
 
 import pytest
+from cdp_contracts.computed_v1 import ComputedTraitDefined
 from cdp_contracts.conditions_v1 import Condition
 from cdp_contracts.definitions_v1 import SegmentDefined
 from cdp_contracts.events_v1 import Event
 from cdp_contracts.identities_v1 import Parting
 from cdp_contracts.profiles_v1 import ProfileUpdated
-from cdp_contracts.topics import MEMBERSHIP_CHANGED, PROFILES_UPDATED, SEGMENTS_DEFINED
+from cdp_contracts.topics import (
+    COMPUTED_TRAITS_DEFINED,
+    MEMBERSHIP_CHANGED,
+    PROFILES_UPDATED,
+    SEGMENTS_DEFINED,
+    TRAITS_COMPUTED,
+)
 from cdp_runtime.records import MemoryRecords
 from cdp_segments.catalogs import Catalogs
 from cdp_segments.domain.catalog import Catalog
+from cdp_segments.domain.computed_traits import ComputedTraits, compile_trait
 from cdp_segments.domain.person import Person, person_id
 from cdp_segments.domain.segments import compile_segment
 from cdp_segments.handlers import stages
@@ -62,8 +70,14 @@ class Make:
             when=self.condition(**when),
         )  # fmt: skip
 
-    def catalog(self, *definitions: SegmentDefined) -> Catalog:
-        return Catalog(map(compile_segment, definitions))
+    def trait(self, name: str, *, version: int = 1, state: str = "live", **compute: Any) -> ComputedTraitDefined:
+        about = {"tenant": self.tenant, "name": name, "title": name, "version": version, "state": state}
+        return ComputedTraitDefined.model_validate({**about, "compute": compute})
+
+    def catalog(self, *definitions: SegmentDefined | ComputedTraitDefined) -> Catalog:
+        segments = [compile_segment(one) for one in definitions if isinstance(one, SegmentDefined)]
+        traits = [compile_trait(one) for one in definitions if isinstance(one, ComputedTraitDefined)]
+        return Catalog(segments).compute(ComputedTraits(traits))
 
     def event(
         self, n: int, who: str, name: str = "view", *, at: float = 0, part: str | None = None, **properties: Any
@@ -161,10 +175,12 @@ class Evaluator:
         self.catalogs = Catalogs()
         lifecycle = Lifecycle(self.catalogs, self.people, self.timers, self.ledger, self.bus)
         roles = stages(self.catalogs, self.people, self.timers, lifecycle)
-        self.bus.attach("segments-evaluator", roles, [self.catalogs.table])
+        self.bus.attach("segments-evaluator", roles, self.catalogs.tables)
 
     async def define(self, *definitions) -> None:
-        await self.bus.publish(SEGMENTS_DEFINED, *definitions)
+        traits = [one for one in definitions if isinstance(one, ComputedTraitDefined)]
+        await self.bus.publish(COMPUTED_TRAITS_DEFINED, *traits)
+        await self.bus.publish(SEGMENTS_DEFINED, *(one for one in definitions if one not in traits))
         await self.bus.tick()
 
     async def happens(self, *updates) -> None:
@@ -182,6 +198,11 @@ class Evaluator:
     def told(self, who: str):
         """What was told of somebody, each message once, by version."""
         mine = [m for m in self.bus.messages(MEMBERSHIP_CHANGED) if m.profile_id == self.make.profile_id(who)]
+        return sorted({m.version: m for m in mine}.values(), key=lambda m: m.version)
+
+    def computed(self, who: str):
+        """What was computed of somebody, each message once, by version."""
+        mine = [m for m in self.bus.messages(TRAITS_COMPUTED) if m.profile_id == self.make.profile_id(who)]
         return sorted({m.version: m for m in mine}.values(), key=lambda m: m.version)
 
     def flips(self, who: str):

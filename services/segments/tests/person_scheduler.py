@@ -11,20 +11,23 @@ import types
 from collections.abc import Coroutine, Iterable, Mapping
 from datetime import datetime, timedelta
 
+from cdp_contracts.computed_v1 import TraitsComputed
 from cdp_contracts.profiles_v1 import ProfileUpdated
 from cdp_contracts.segments_v1 import MembershipChanged
-from cdp_contracts.topics import MEMBERSHIP_CHANGED
+from cdp_contracts.topics import MEMBERSHIP_CHANGED, TRAITS_COMPUTED
 from cdp_runtime.batch import Batch, Tick
 from cdp_runtime.failures import Conflict
 from cdp_runtime.transport import Incoming
 from cdp_segments.catalogs import Catalogs
 from cdp_segments.domain.catalog import Catalog
 from cdp_segments.domain.person import Person
+from cdp_segments.domain.telling import milliseconds_of
 from cdp_segments.handlers import evaluate, fire_timers
 from cdp_segments.store import MemoryPersonStore, save_in_order, with_targets
 from cdp_segments.timers import MemoryTimers
 
 PARTITIONS = 3
+EMITS = [MEMBERSHIP_CHANGED, TRAITS_COMPUTED]
 STEP = timedelta(seconds=2)
 
 
@@ -92,6 +95,7 @@ class Schedule:
         self.logs: list[list[ProfileUpdated]] = [[] for _ in range(PARTITIONS)]
         self.committed = [0] * PARTITIONS
         self.told: list[MembershipChanged] = []
+        self.computed: list[TraitsComputed] = []
 
     def play(self) -> None:
         workers: dict[int, Coroutine] = {}
@@ -127,7 +131,7 @@ class Schedule:
             for n in range(first, last)
         ]
         while True:
-            batch = Batch(incoming, [MEMBERSHIP_CHANGED], now)
+            batch = Batch(incoming, EMITS, now)
             try:
                 await evaluate(batch, self.catalogs, self.people, self.timers)
                 break
@@ -141,11 +145,12 @@ class Schedule:
     async def send(self, source: Batch | Tick) -> None:
         for emitted in source.outbox.emitted:
             await switch()  # killed here, it is told again
-            self.told.append(emitted.message)
+            told = self.told if isinstance(emitted.message, MembershipChanged) else self.computed
+            told.append(emitted.message)
         await switch()
 
     async def tick(self, now: datetime, watermarks: Mapping[int, datetime]) -> bool:
-        tick = Tick(now, watermarks, [MEMBERSHIP_CHANGED])
+        tick = Tick(now, watermarks, EMITS)
         try:
             await fire_timers(tick, self.catalogs, self.people, self.timers)
             await self.send(tick)
@@ -153,7 +158,8 @@ class Schedule:
                 await action()
         except Conflict:
             return True
-        return bool(tick.outbox.emitted)
+        until = {partition: milliseconds_of(mark) for partition, mark in watermarks.items()}
+        return bool(tick.outbox.emitted or await self.timers.due(until, 1))
 
     async def tick_all(self, now: datetime) -> None:
         while await self.tick(now, dict.fromkeys(range(PARTITIONS), now)):

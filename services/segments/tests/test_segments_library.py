@@ -24,8 +24,8 @@ def story(make, library):
     return Story(make, *library)
 
 
-def test_every_file_is_named_like_its_segment_and_says_what_it_means(library):
-    assert {file.stem for file in (LIBRARY / "segments").glob("*.yaml")} == {each.name for each in library}
+def test_every_file_is_named_like_what_it_defines_and_says_what_it_means(library):
+    assert {file.stem for file in LIBRARY.glob("*/*.yaml")} == {each.name for each in library}
     assert all(each.title and each.description and each.owner for each in library)
 
 

@@ -11,6 +11,7 @@ from typing import Final
 import yaml
 from cdp_contracts.definitions_v1 import Definition, SegmentDefined
 from cdp_contracts.topics import (
+    COMPUTED_TRAITS_DEFINED,
     DESTINATIONS_DEFINED,
     IDENTITY_RULES_DEFINED,
     POLICIES_DEFINED,
@@ -32,6 +33,7 @@ KINDS: Final[dict[str, Topic[Definition]]] = {
     "policies": POLICIES_DEFINED,
     "identity-rules": IDENTITY_RULES_DEFINED,
     "segments": SEGMENTS_DEFINED,
+    "computed-traits": COMPUTED_TRAITS_DEFINED,
     "destinations": DESTINATIONS_DEFINED,
 }
 

@@ -25,6 +25,7 @@ from cdp_contracts.topics import (
     IDENTITIES_UNMERGED,
     MATCHES_DECIDED,
     PROFILES_UPDATED,
+    TRAITS_COMPUTED,
     UNMERGES_REQUESTED,
     Topic,
 )
@@ -66,6 +67,7 @@ HOPS: Final = (
     Hop("profiles-writer.update_profiles", EVENTS_RESOLVED, (PROFILES_UPDATED,)),
     Hop("profiles-writer.absorb_profiles", IDENTITIES_MERGED, (PROFILES_UPDATED,), by="merge"),
     Hop("profiles-writer.part_profiles", IDENTITIES_UNMERGED, (PROFILES_UPDATED,), by="unmerge"),
+    Hop("profiles-writer.keep_computed_traits", TRAITS_COMPUTED),
     Hop("segments-evaluator.evaluate", PROFILES_UPDATED),
     Hop("identity-resolver.apply_verdicts", MATCHES_DECIDED),
     Hop("identity-resolver.part_persons", UNMERGES_REQUESTED, (IDENTITIES_UNMERGED,)),
@@ -80,11 +82,12 @@ class Named(Contract):
     cause: JsonValue = None
     absorbed: JsonValue = None
     partings: JsonValue = None
+    computed: JsonValue = None
 
     @property
     def by(self) -> JsonValue:
         """What brought it about, as a hop names it."""
-        return "unmerge" if self.partings else self.cause
+        return "unmerge" if self.partings else self.cause if self.computed is None else "computed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
+from cdp_contracts.computed_v1 import TraitsComputed
 from cdp_contracts.envelope import Contract
 from cdp_contracts.events_v1 import EventResolved
 from cdp_contracts.identities_v1 import IdentitiesMerged, IdentitiesUnmerged
 from cdp_contracts.profiles_v1 import ProfileUpdated
-from cdp_contracts.topics import EVENTS_RESOLVED, IDENTITIES_MERGED, IDENTITIES_UNMERGED, PROFILES_UPDATED
+from cdp_contracts.topics import (
+    EVENTS_RESOLVED,
+    IDENTITIES_MERGED,
+    IDENTITIES_UNMERGED,
+    PROFILES_UPDATED,
+    TRAITS_COMPUTED,
+)
 from cdp_runtime.batch import Batch
 from cdp_runtime.stage import Stage
 
+from cdp_profiles.domain.computing import keep_computed
 from cdp_profiles.domain.history import Bounds, note_traits, place_told, says_traits
 from cdp_profiles.domain.limits import Limits
 from cdp_profiles.domain.merging import absorb, both, freeze, release
@@ -30,6 +38,16 @@ async def update_profiles(batch: Batch[EventResolved], profiles: ProfileStore, l
     people = await profiles.load(record_id(event.tenant, event.profile_id) for event in batch)
     for event in batch:
         tell(batch, event, update(people, event, limits, batch.now))
+    await profiles.save(people)
+
+
+async def keep_computed_traits(batch: Batch[TraitsComputed], profiles: ProfileStore) -> None:
+    """Keep what was computed of each person on their record. Safe twice."""
+    people = await profiles.load(record_id(computed.tenant, computed.profile_id) for computed in batch)
+    for computed in batch:
+        if fact := keep_computed(people, computed, batch.now):
+            batch.emit(fact, cause=computed)
+        batch.settle(computed)
     await profiles.save(people)
 
 
@@ -83,6 +101,7 @@ def stages(profiles: ProfileStore, limits: Limits) -> list[Stage[Any]]:
     """The writer's stages."""
     return [
         Stage(update_profiles, reads=EVENTS_RESOLVED, emits=[PROFILES_UPDATED], uses=[profiles, limits]),
+        Stage(keep_computed_traits, reads=TRAITS_COMPUTED, emits=[PROFILES_UPDATED], uses=[profiles]),
         Stage(absorb_profiles, reads=IDENTITIES_MERGED, emits=[PROFILES_UPDATED], uses=[profiles]),
         Stage(part_profiles, reads=IDENTITIES_UNMERGED, emits=[PROFILES_UPDATED], uses=[profiles]),
     ]

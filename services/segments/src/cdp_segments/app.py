@@ -44,7 +44,7 @@ def build_evaluator(settings: Settings | None = None) -> Role:
         "segments-evaluator",
         kafka=settings.kafka,
         stages=[*stages(catalogs, people, timers, lifecycle), *history_stages(histories)],
-        tables=[catalogs.table],
+        tables=catalogs.tables,
         resources=[people, timers, histories, log],
         before=[people.migrate, histories.migrate],
     )

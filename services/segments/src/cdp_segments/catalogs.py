@@ -8,8 +8,9 @@ from typing import Final, TypeAlias
 
 from cdp_contracts.definitions_v1 import SegmentDefined
 from cdp_contracts.topics import SEGMENTS_DEFINED
-from cdp_runtime.tables import GlobalTable
+from cdp_runtime.tables import AnyTable, GlobalTable
 
+from cdp_segments.computed_tables import ComputedTables
 from cdp_segments.domain.catalog import Catalog
 from cdp_segments.domain.segments import Segment, compile_segment
 
@@ -24,15 +25,22 @@ class Catalogs:
         self.table: SegmentTable = GlobalTable(SEGMENTS_DEFINED, compile=compile_segment, required=True)
         self.table.on_change(self._changed)
         self.revision = 0
+        self.computed = ComputedTables()
         self._catalogs: dict[str, Catalog] = {}
         self._adopted: Mapping[str, Catalog] | None = None
         self._compiled: dict[str, Segment] = {}
 
-    def of(self, tenant: str) -> Catalog:
-        """The tenant's live segments, as they were adopted; an empty catalog for a tenant without any.
+    @property
+    def tables(self) -> tuple[AnyTable, ...]:
+        """All tables. Who only reads segments needs the first alone."""
+        return (self.table, *self.computed.tables)
 
-        Where nothing was ever adopted, all that is wanted live is.
-        """
+    def of(self, tenant: str) -> Catalog:
+        """The tenant's live segments and computed traits; an empty catalog for a tenant without any."""
+        found = self._of(tenant)
+        return self.computed.on(tenant, None if found is NOTHING else found)
+
+    def _of(self, tenant: str) -> Catalog:
         if self._adopted is not None:
             return self._adopted.get(tenant, NOTHING)
         if tenant not in self._catalogs:

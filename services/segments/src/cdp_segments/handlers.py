@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any, Final
 
+from cdp_contracts.computed_v1 import TraitsComputed
 from cdp_contracts.profiles_v1 import ProfileUpdated
-from cdp_contracts.topics import MEMBERSHIP_CHANGED, PROFILES_UPDATED
+from cdp_contracts.segments_v1 import MembershipChanged
+from cdp_contracts.topics import MEMBERSHIP_CHANGED, PROFILES_UPDATED, TRAITS_COMPUTED
 from cdp_runtime.batch import Batch, Tick
 from cdp_runtime.stage import Stage
 
 from cdp_segments.alarms import alarms_of, move_on
 from cdp_segments.catalogs import Catalogs
+from cdp_segments.domain.computing import compute, compute_by_clock
 from cdp_segments.domain.engine import involved, react, wake
+from cdp_segments.domain.person import Person
 from cdp_segments.domain.telling import Delivery, forget_acknowledged, milliseconds_of
 from cdp_segments.lifecycle import Lifecycle
 from cdp_segments.metrics import observe_lateness
@@ -25,27 +29,36 @@ REFILL_SECONDS: Final = 600
 
 
 async def evaluate(batch: Batch[ProfileUpdated], catalogs: Catalogs, people: PersonStore, timers: Timers) -> None:
-    """Hold each person against the segments that an update may concern. Safe twice."""
+    """Hold each person against the segments that an update may concern, and compute traits. Safe twice."""
     records = await people.load(record for update in batch for record in involved(update))
     forget_acknowledged(records.values(), starts_of(batch))
     for update in batch:
-        batch.emit(*react(records, update, delivery_of(batch, update), catalogs.of(update.tenant)), cause=update)
+        delivery, catalog = delivery_of(batch, update), catalogs.of(update.tenant)
+        batch.emit(*react(records, update, delivery, catalog), cause=update)
+        batch.emit(*compute(records, update, delivery, catalog), cause=update)
         batch.settle(update)
     await people.save(records)
     await timers.set(alarms_of(records))
 
 
 async def fire_timers(tick: Tick, catalogs: Catalogs, people: PersonStore, timers: Timers) -> None:
-    """Let the clock begin and end memberships; the timers move on once that is acknowledged. Safe twice."""
+    """Let the clock do its part; the timers move on once that is acknowledged. Safe twice."""
     until = {partition: milliseconds_of(mark) for partition, mark in tick.watermarks.items()}
     await refill(people, timers, until, milliseconds_of(tick.now))
     due = await timers.due(until, DUE_A_PARTITION)
     observe_lateness(due, milliseconds_of(tick.now))
     records = await people.load(alarm.id for alarm in due)
     for alarm in due:
-        tick.emit(*wake(records[alarm.id], until[alarm.partition], catalogs.of(records[alarm.id].tenant)))
+        tick.emit(*by_clock(records[alarm.id], until[alarm.partition], catalogs))
     await people.save(records)
     tick.after_ack(partial(move_on, due, records, people, timers))
+
+
+def by_clock(person: Person, until: int, catalogs: Catalogs) -> Iterator[MembershipChanged | TraitsComputed]:
+    """What the clock brings about for a person up to an instant."""
+    catalog = catalogs.of(person.tenant)
+    yield from wake(person, until, catalog)
+    yield from compute_by_clock(person, until, catalog)
 
 
 async def take_turn(
@@ -86,7 +99,7 @@ def stages(catalogs: Catalogs, people: PersonStore, timers: Timers, lifecycle: L
         Stage(
             evaluate,
             reads=PROFILES_UPDATED,
-            emits=[MEMBERSHIP_CHANGED],
+            emits=[MEMBERSHIP_CHANGED, TRAITS_COMPUTED],
             uses=[catalogs, people, timers],
             on_tick=partial(take_turn, lifecycle),
             on_assigned=lifecycle.assigned,

@@ -30,6 +30,15 @@ class TraitView(View):
     message_id: str
 
 
+class ComputedView(View):
+    """A trait that was computed from the person's events."""
+
+    value: JsonValue = Field(description="null where values are masked or withheld")
+    version: int = Field(description="of the definition it was computed by")
+    at: datetime = Field(description="the instant it is stated for")
+    note: str | None = Field(description="what the value leaves out, if anything")
+
+
 class PartView(View):
     """What one identifier contributed while its events went to one profile."""
 
@@ -55,6 +64,9 @@ class ProfileView(View):
     first_seen: datetime | None = None
     last_seen: datetime | None = None
     traits: dict[str, TraitView] = Field(default_factory=dict)
+    computed: dict[str, ComputedView] = Field(
+        default_factory=dict, description="traits that are computed from events"
+    )
     counters: dict[str, int] = Field(
         default_factory=dict, description="tracked events by name, all others by type"
     )
@@ -83,6 +95,7 @@ def view_of(profile: Profile, reader: Reader, wanted: Wanted) -> ProfileView:
         first_seen=None if joined.first_seen is None else instant(joined.first_seen),
         last_seen=None if joined.last_seen is None else instant(joined.last_seen),
         traits=trait_views(joined.traits, values, wanted) if "traits" in shown else {},
+        computed=computed_views(profile, values),
         counters=joined.counters,
         identifiers=types_of(joined) if "identifiers" in shown else {},
         purposes=allowed.purposes if allowed else None,
@@ -109,6 +122,19 @@ def view_as_of(
         as_of=at,
         unknown_traits=tuple(sorted(asked.keys() - known.keys())),
     )
+
+
+def computed_views(profile: Profile, values: Values) -> dict[str, ComputedView]:
+    """The computed traits by name."""
+    return {
+        name: ComputedView(
+            value=trait.value if values == "shown" else None,
+            version=trait.version,
+            at=instant(trait.at),
+            note=trait.note,
+        )
+        for name, trait in (profile.computed.traits if profile.computed else {}).items()
+    }
 
 
 def part_view(key: PartKey, part: Part, values: Values, wanted: Wanted) -> PartView:

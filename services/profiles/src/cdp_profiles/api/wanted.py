@@ -10,12 +10,12 @@ from fastapi import Depends, Query
 from pydantic import AwareDatetime
 
 ProfileField: TypeAlias = Literal[
-    "merged_from", "first_seen", "last_seen", "traits", "counters", "identifiers", "purposes", "parts"
+    "merged_from", "first_seen", "last_seen", "traits", "computed", "counters", "identifiers", "purposes", "parts"
 ]
 
 ALWAYS: Final = frozenset({"id", "revision", "values"})
 USUAL: Final = frozenset({
-    "merged_from", "first_seen", "last_seen", "traits", "counters", "identifiers", "purposes",
+    "merged_from", "first_seen", "last_seen", "traits", "computed", "counters", "identifiers", "purposes",
 })  # fmt: skip
 AS_OF: Final = frozenset({"as_of", "unknown_traits", "merged_from", "traits"})
 

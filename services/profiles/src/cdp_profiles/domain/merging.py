@@ -66,6 +66,7 @@ def release(people: People, merges: Iterable[IdentitiesMerged]) -> None:
             absorbed.replace_parts({})
             absorbed.leave(set())
             absorbed.absorbed = set()
+            absorbed.computed = None
             absorbed.recent = Recent()
             absorbed.touch()
 

@@ -9,6 +9,7 @@ from uuid import UUID
 from cdp_runtime.records import Record, State
 from pydantic import JsonValue, TypeAdapter
 
+from cdp_profiles.domain.computed import Computation, computation_state, parse_computation
 from cdp_profiles.domain.parts import (
     ENCODER,
     Identifier,
@@ -69,10 +70,11 @@ class Profile(Record):
 
     A redirect keeps its parts until the survivor has them. `parted` says whose identifiers are that were taken off
     this profile; parts of those that are `leaving` wait to be handed over and count no more. `sighted` are the
-    identifiers that came with the events since it was loaded and were not on it before.
+    identifiers that came with the events since it was loaded and were not on it before. `computed` is what others
+    computed of this person, as a whole.
     """
 
-    schema_version = 2
+    schema_version = 3
 
     def __init__(self, id: str) -> None:  # noqa: A002  # as the record names it
         super().__init__(id)
@@ -84,6 +86,7 @@ class Profile(Record):
         self.parted: dict[str, Away] = {}
         self.leaving: set[str] = set()
         self.sighted: set[Identifier] = set()
+        self.computed: Computation | None = None
         self._joined: Joined | None = None
 
     @property
@@ -156,8 +159,8 @@ class Profile(Record):
 
     @property
     def written_as(self) -> int:
-        """What knows no partings may read a record that has none."""
-        return 2 if self.parted else 1
+        """What knows no computed traits or no partings may read a record that has none."""
+        return 3 if self.computed else 2 if self.parted else 1
 
     def to_state(self) -> State:
         """See Record."""
@@ -169,6 +172,7 @@ class Profile(Record):
             "parts": state_of(self.parts),
             "parted": [[identifier, *away] for identifier, away in self.parted.items()],
             "leaving": sorted(self.leaving),
+            **computation_state(self.computed),
         }
 
     @classmethod
@@ -181,4 +185,5 @@ class Profile(Record):
         profile.parts = parts_of(state["parts"])
         profile.parted = {identifier: Away(*away) for identifier, *away in state.get("parted", ())}
         profile.leaving = set(state.get("leaving", ()))
+        profile.computed = parse_computation(state)
         return profile

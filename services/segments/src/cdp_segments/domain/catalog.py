@@ -13,6 +13,7 @@ from pydantic import JsonValue
 
 from cdp_segments.domain.asking import Ask
 from cdp_segments.domain.comparing import lookup
+from cdp_segments.domain.computed_traits import NO_TRAITS, ComputedTraits
 from cdp_segments.domain.leaves import Leaf, TraitLeaf
 from cdp_segments.domain.marks import Mark, Ring, insert, keep_older, union
 from cdp_segments.domain.person import Person
@@ -134,6 +135,8 @@ class Catalog:
     are counted and no more.
     """
 
+    computed: ComputedTraits = NO_TRAITS
+
     def __init__(
         self, segments: Iterable[Segment] = (), paused: Iterable[Segment] = (), fed: Iterable[Segment] = ()
     ) -> None:
@@ -169,6 +172,17 @@ class Catalog:
     def _index_all(self) -> None:
         for tally in self.tallies.values():
             self._index(tally)
+
+    def compute(self, traits: ComputedTraits) -> Self:
+        """Count for these computed traits, too."""
+        self.computed = traits
+        for ask in traits.asks:
+            new = ask.selector.key not in self.tallies
+            tally = self._tally(ask.selector)
+            tally.capacity = max(tally.capacity, ask.capacity)
+            if new:
+                self._index(tally)
+        return self
 
     @cached_property
     def open_to_all(self) -> frozenset[Segment]:

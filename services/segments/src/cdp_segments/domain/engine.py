@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from cdp_contracts.envelope import JsonObject
 from cdp_contracts.profiles_v1 import ProfileUpdated
 from cdp_runtime.redirects import chain_of
 
@@ -32,6 +33,7 @@ from cdp_segments.domain.telling import (
 
 MARK_BITS: Final = (1 << 63) - 1
 TRAITS_ALONE: Final = "/traits"
+COMPUTED: Final = "computed"
 
 
 def involved(update: ProfileUpdated) -> tuple[str, ...]:
@@ -168,7 +170,7 @@ def _advance(person: Person, update: ProfileUpdated, delivery: Delivery) -> int:
     """The instant as of which to evaluate: never before an earlier one."""
     if str(update.profile_id) == person.profile_id and person.partition != delivery.partition:
         person.partition = delivery.partition
-        if person.rev:
+        if person.rev or update.cause == "merge":  # a share may come that has no place in this partition
             person.touch()
     person.evaluated_at = max(person.evaluated_at, delivery.at)
     return person.evaluated_at
@@ -188,4 +190,10 @@ def _take_traits(person: Person, update: ProfileUpdated, catalog: Catalog) -> se
     """Traits told of a profile that is part of this one by now are old news."""
     if str(update.profile_id) != person.profile_id:
         return set()
-    return take_traits(person, update.traits, update.revision, catalog)
+    return take_traits(person, known_traits(update), update.revision, catalog)
+
+
+def known_traits(update: ProfileUpdated) -> JsonObject:
+    """The traits that an update tells; `computed` are those that are computed, whatever a sender calls so."""
+    told = {name: value for name, value in update.traits.items() if name != COMPUTED}
+    return told if update.computed is None else {**told, COMPUTED: update.computed}

@@ -13,7 +13,7 @@ from cdp_segments.domain.latching import keep_newest, latch
 from cdp_segments.domain.marks import Mark
 from cdp_segments.domain.person import UNKNOWN, Fact, Person
 from cdp_segments.domain.segments import Segment
-from cdp_segments.domain.selectors import is_behaviour
+from cdp_segments.domain.selectors import Selector, is_behaviour
 from cdp_segments.domain.shares import Share
 from cdp_segments.domain.visits import Growth, Visits
 
@@ -31,6 +31,8 @@ def take_event(
     for tally, its in counting:
         if _count(person, states, tally, its, now):
             touched |= tally.touched(person.rings[tally.selector.key], its, person.rings)
+            if isinstance(tally.selector, Selector) and tally.selector.worded:
+                _note_word(states, tally.selector, its, event)
     for plan in plans:
         touched |= _visit(person, states, plan, marked, mark)
     return touched
@@ -59,8 +61,17 @@ def _count(person: Person, states: Iterable[Share], tally: Tally, mark: Mark, no
         if not tally.insert(ring, mark):
             return False
         person.touch()
+    person.moved.add(tally.selector.key)
     person.next_deadline = earliest(person.next_deadline, tally.deadline(ring, now))
     return True
+
+
+def _note_word(states: Iterable[Share], selector: Selector, mark: Mark, event: Event) -> None:
+    """Note what the number in a mark stands for."""
+    word = selector.word(event)
+    if word is not None and len(mark) == 3:
+        for state in states:
+            state.words.setdefault(selector.key, {})[mark[2]] = word
 
 
 def earliest(*instants: int | None) -> int | None:

@@ -14,6 +14,8 @@ from cdp_segments.domain.visits import Visits
 
 def join(state: Share, other: Share, catalog: Catalog) -> None:
     """Take in the marks and visits of other events, or of the same."""
+    for key, words in other.words.items():
+        state.words[key] = state.words.get(key, {}) | words
     for key, ring in other.rings.items():
         known = state.rings.get(key, [])
         tally = catalog.tallies.get(key)
@@ -37,6 +39,7 @@ def add(shares: dict[str, Share], more: dict[str, Share], catalog: Catalog) -> N
 
 def keep(person: Person, parts: Iterable[str], catalog: Catalog) -> None:
     """Let these shares count, and no others."""
+    person.moved |= person.joint.rings.keys()
     person.shares = {part: person.shares[part] for part in sorted(parts)}
     person.joint = Share()
     for share in person.shares.values():
@@ -44,6 +47,7 @@ def keep(person: Person, parts: Iterable[str], catalog: Catalog) -> None:
             person.joint = share
         else:
             join(person.joint, share, catalog)
+    person.moved |= person.joint.rings.keys()
     look_again(person, catalog)
 
 
@@ -66,6 +70,7 @@ def part_of(person: Person, parts: Iterable[str], catalog: Catalog) -> Person:
 def take(person: Person, other: Person, catalog: Catalog) -> None:
     """Let all of another person, who is used no more, count for this one, too."""
     person.handed -= other.shares.keys()
+    person.moved |= other.joint.rings.keys()
     person.latches |= other.latches
     together = person.shares.keys() | other.shares.keys()
     if len(together) > 1:

@@ -9,9 +9,11 @@ from uuid import UUID
 from cdp_runtime.records import Record, State
 from pydantic import JsonValue, TypeAdapter
 
+from cdp_segments.domain.computed import Computed
 from cdp_segments.domain.draws import draw
 from cdp_segments.domain.marks import Found
 from cdp_segments.domain.shares import Share, parse_shares, shares_state
+from cdp_segments.domain.words import Word
 
 
 class Member(NamedTuple):
@@ -85,10 +87,11 @@ class Person(Record):
     what `joint` owes to visits that it has forgotten. `parted` says whose identifiers are that were taken off this
     profile, and `leaving` are their shares until those have them; so are all shares of a redirect. `former` are
     those of whom they once were: they may have something to tell again. `handed` are the identifiers of shares
-    that were taken out of this record since it was loaded.
+    that were taken out of this record since it was loaded. `moved` are the selectors of which marks came or went
+    since, as long as computed traits do not know of it.
     """
 
-    schema_version = 3
+    schema_version = 4
 
     def __init__(self, id: str) -> None:  # noqa: A002  # as the record names it
         super().__init__(id)
@@ -110,6 +113,8 @@ class Person(Record):
         self.facts: dict[str, Fact] = {}
         self.told: list[Told] = []
         self.fired: Fired | None = None
+        self.computed = Computed()
+        self.moved: set[str] = set()
 
     @property
     def joint(self) -> Share:
@@ -125,7 +130,8 @@ class Person(Record):
     @property
     def wake_at(self) -> int | None:
         """What the timer is set to: never later than when the clock has something to do or to tell again."""
-        return self.fired.until if self.fired else self.next_deadline
+        instants = (self.fired.until if self.fired else self.next_deadline, self.computed.wake_at)
+        return min((instant for instant in instants if instant is not None), default=None)
 
     @property
     def target(self) -> str | None:
@@ -146,6 +152,10 @@ class Person(Record):
     def trait(self, path: str) -> JsonValue:
         """The value of a trait; None if it is missing."""
         return self.facts.get(path, UNKNOWN).value
+
+    def words(self, selector: str) -> dict[float, Word]:
+        """The values that the numbers in marks of a selector stand for."""
+        return self.joint.words.get(selector, {})
 
     def share(self, part: str) -> Share:
         """The share of an identifier, from now on if there was none. The first one is the joint one."""
@@ -196,9 +206,11 @@ class Person(Record):
 
     @property
     def written_as(self) -> int:
-        """What knows no values or no partings may read a record that has none: it would let go of the values and
-        take all shares for one.
+        """What knows no computed traits, values or partings may read a record that has none: it would begin their
+        versions anew, let go of the values and take all shares for one.
         """
+        if self.computed.version:
+            return 4
         if any(share.valued for share in (self.joint, *self.shares.values(), *self.leaving.values())):
             return 3
         return 2 if self.parted or self.leaving else 1
@@ -221,6 +233,7 @@ class Person(Record):
             "facts": FACTS.dump_json(self.facts).decode(),
             "told": [list(told) for told in self.told],
             "fired": list(self.fired) if self.fired else None,
+            **self.computed.to_state(),
         }
 
     def _shares_state(self) -> State:
@@ -264,4 +277,5 @@ class Person(Record):
         person.facts = FACTS.validate_json(state["facts"])
         person.told = [Told(*told) for told in state["told"]]
         person.fired = Fired(*state["fired"]) if state["fired"] else None
+        person.computed = Computed.from_state(state)
         return person

@@ -47,10 +47,11 @@ from cdp_segments.domain import quantities
 from cdp_segments.domain.belonging import number_of
 from cdp_segments.domain.comparing import COMPARISONS, lookup, number
 from cdp_segments.domain.reference_order import dwells, sequence_ends
-from cdp_segments.domain.selectors import LARGEST, is_behaviour, names_of
+from cdp_segments.domain.selectors import is_behaviour, names_of
 from cdp_segments.domain.telling import moment_of
 from cdp_segments.domain.windows import milliseconds
 from cdp_segments.domain.wording import LeafCondition
+from cdp_segments.domain.words import LARGEST
 
 Part: TypeAlias = (
     Count | CountOf | SessionCount | Aggregate | AggregateOf | SequenceStep | Interruption | Absence | First | Last

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final, TypeAlias
 
+from cdp_contracts.computed_v1 import Favourite
 from cdp_contracts.conditions_v1 import (
     Absence,
     Aggregate,
@@ -25,12 +26,12 @@ from pydantic import JsonValue
 
 from cdp_segments.domain.comparing import COMPARISONS, check_operand, lookup, number
 from cdp_segments.domain.marks import Mark, Ring
+from cdp_segments.domain.words import LARGEST, Word, word_of
 
 Counting: TypeAlias = Count | CountOf | SessionCount | Absence | First | Last | SequenceStep | Interruption
 Valuing: TypeAlias = Aggregate | AggregateOf
 
 ANY_EVENT: Final = "*"
-LARGEST: Final = 1e15
 BEHAVIOUR: Final = frozenset({"track", "page", "screen"})
 
 
@@ -79,6 +80,7 @@ class Selector:
     value: tuple[str, ...] | None = None
     distinct: bool = False
     oldest: bool = False
+    worded: bool = False
 
     @classmethod
     def of(cls, count: Counting) -> Selector:
@@ -103,6 +105,14 @@ class Selector:
         return cls.of(event) if path is None else cls._valued(event, path, distinct=True)
 
     @classmethod
+    def worded_by(cls, favourite: Favourite) -> Selector:
+        """The selector of events with a value that is kept as it is, beside the number that stands for it."""
+        filters, content = _filters(favourite)
+        path = tuple(favourite.property.split("."))
+        key = content_key("word", favourite.event, content, [*path])
+        return cls(key, favourite.event, filters, path, distinct=True, worded=True)
+
+    @classmethod
     def _valued(cls, event: Counting | Valuing, path: str, *, distinct: bool) -> Selector:
         (filters, content), names = _filters(event), path.split(".")
         key = content_key("value", event.event, content, [*names], distinct)
@@ -120,9 +130,13 @@ class Selector:
         """The mark of an event; None if it has no value where it should have one."""
         if self.value is None:
             return mark
-        found = lookup(event.properties, self.value)
+        found = self.word(event) if self.worded else lookup(event.properties, self.value)
         value = told_apart(found) if self.distinct else as_number(found)
         return None if value is None else (mark[0], mark[1], value)
+
+    def word(self, event: Event) -> Word | None:
+        """The value of an event as it is kept; None where there is none to keep."""
+        return word_of(lookup(event.properties, self.value)) if self.worded and self.value else None
 
 
 ANYTHING: Final = ""
@@ -130,7 +144,7 @@ FIRST_OF_ALL: Final = Selector(content_key("first", ANYTHING, []), ANYTHING, (),
 """The first event of any kind: how long somebody is known."""
 
 
-def _filters(condition: Counting | Valuing) -> tuple[tuple[Filter, ...], list[JsonValue]]:
+def _filters(condition: Counting | Valuing | Favourite) -> tuple[tuple[Filter, ...], list[JsonValue]]:
     filters = tuple(sorted((_filter(rule) for rule in condition.where), key=repr))
     return filters, [[*f.path, f.op, f.value] for f in filters]
 

@@ -9,20 +9,24 @@ from cdp_runtime.records import State
 from cdp_segments.domain import marks
 from cdp_segments.domain.marks import Ring
 from cdp_segments.domain.visits import Visits
+from cdp_segments.domain.words import Words, parse_words, words_state
 
 
 class Share:
     """Marks by selector, visits by gap, and the leaves of visits that stay fulfilled whatever comes (`ever`).
 
+    `words` are the values that the numbers in some of the marks stand for.
+
     What is in it depends on its events alone, not on whose they were or whose else's were counted beside them.
     """
 
-    __slots__ = ("ever", "rings", "visits")
+    __slots__ = ("ever", "rings", "visits", "words")
 
     def __init__(self) -> None:
         self.rings: dict[str, Ring] = {}
         self.visits: dict[int, Visits] = {}
         self.ever: set[str] = set()
+        self.words: Words = {}
 
     def __bool__(self) -> bool:
         """Whether anything is counted in it."""
@@ -43,6 +47,7 @@ class Share:
         return {
             "rings": marks.dump_rings(self.rings),
             **_values_state(self.rings),
+            **words_state(self.words, self.rings),
             "visits": [_visits_state(gap, visits) for gap, visits in self.visits.items()],
             "ever": sorted(self.ever),
         }
@@ -54,6 +59,7 @@ class Share:
         share.rings = marks.parse_rings(state["rings"], state.get("values", {}))
         share.visits = {visits["gap"]: _parse_visits(visits) for visits in state["visits"]}
         share.ever = set(state["ever"])
+        share.words = parse_words(state.get("words", ()))
         return share
 
 

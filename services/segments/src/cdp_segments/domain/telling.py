@@ -110,11 +110,14 @@ def acknowledge(person: Person) -> None:
             told for told in person.told if told.partition == person.partition or told.version > version
         ]
         person.touch()
+    if person.computed.acknowledge_clock():
+        person.touch()
 
 
 def forget_acknowledged(people: Iterable[Person], batch_starts: Mapping[int, int]) -> None:
     """Let go of messages whose cause stands before this batch: they were acknowledged before it began."""
     for person in people:
+        person.computed.forget_before(batch_starts)
         if person.told:
             person.told = [told for told in person.told if told.offset >= batch_starts.get(told.partition, 0)]
 
