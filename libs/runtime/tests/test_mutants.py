@@ -49,9 +49,10 @@ MUTANTS: Final = [
     ),
     Mutant(
         "nothing is emitted before it is saved", runner,
-        "                await self.stage.handler(batch, *self.stage.uses)\n            except Conflict:\n",
-        "                await self.stage.handler(batch, *self.stage.uses)\n            except Conflict:\n"
-        "                await self._send(batch.outbox.emitted, [], self._trace(()))\n",
+        "            await self.stage.handler(batch, *self.stage.uses)\n",
+        "            try:\n                await self.stage.handler(batch, *self.stage.uses)\n"
+        "            except Conflict:\n"
+        "                await self._send(batch.outbox.emitted, [], self._trace(()))\n                raise\n",
     ),
     Mutant(
         "a conflict discards the emits", runner,
@@ -120,12 +121,12 @@ MUTANTS: Final = [
     ),
     Mutant(
         "a message found in `recent` is not applied again", recent,
-        "        return str(message_id) in self._entries\n", "        return False\n",
+        "        return str(message_id) in self._lines\n", "        return False\n",
     ),
     Mutant(
         "what cannot be rebuilt is remembered with the message", recent,
-        "        self._entries[str(message_id)] = (now.timestamp(), outcome)\n",
-        "        self._entries[str(message_id)] = (now.timestamp(), None)\n",
+        "line_of((str(message_id), now.timestamp(), outcome))\n",
+        "line_of((str(message_id), now.timestamp(), None))\n",
     ),
     Mutant(
         "`recent` is saved with what it tells of", records,
@@ -156,8 +157,8 @@ MUTANTS: Final = [
     ),
     Mutant(
         "timers do not run ahead of a backlog", kafka_progress,
-        "            marks[tp.partition] = now if self._ended(consumer, tp) else min(now, last)\n",
-        "            marks[tp.partition] = now\n",
+        "            tp.partition: now if self._ended(consumer, tp) else min(now, self._handled[tp][1])\n",
+        "            tp.partition: now\n",
     ),
     Mutant(
         "a batch is committed when it is done, not when it begins", kafka_stage,

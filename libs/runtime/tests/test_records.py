@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import TypeAlias
+from typing import Any, TypeAlias
 from uuid import uuid4
 
 import bson
@@ -273,3 +274,19 @@ def test_absorbing_takes_over_what_was_seen(mine: list[int], theirs: list[int]) 
         b.add(str(n), NOON + timedelta(seconds=n))
     a.absorb(b)
     assert all(str(n) in a for n in (*mine, *theirs))
+
+
+REMEMBERED = st.lists(st.tuples(st.text(), st.floats(0, 2e9), st.none() | st.text() | st.lists(st.text())))
+
+
+@given(REMEMBERED)
+def test_what_is_remembered_is_one_json_text_and_read_as_it_was(entries: list[tuple[str, float, Any]]) -> None:
+    """Whatever ids and outcomes hold. An earlier version reads the text, and wrote it without line breaks."""
+    recent = Recent(entries)
+    listed = [list(entry) for entry in recent]
+    assert json.loads(recent.dump()) == listed
+    for dumped in (recent.dump(), json.dumps(listed, separators=(",", ":"), ensure_ascii=False)):
+        again = Recent.parse(dumped)
+        assert [list(entry) for entry in again] == listed
+        assert all(id_ in again and again.outcome(id_) == outcome for id_, _, outcome in listed)
+        assert again.dump() == recent.dump()
