@@ -38,7 +38,7 @@ class SubjectRecord(Record):
     def __init__(self, id: str) -> None:  # noqa: A002  # as the runtime's record calls it
         super().__init__(id)
         self.subject = Subject(id)
-        self.tail: tuple[Entry, ...] = ()
+        self._tail: list[State] = []
 
     @classmethod
     def from_state(cls, id: str, state: State) -> Self:  # noqa: A002
@@ -48,7 +48,7 @@ class SubjectRecord(Record):
             marks=dict(MARKS.validate_python(state["marks"])), gpc=dict(SIGNALS.validate_python(state["gpc"]))
         )
         record.subject = Subject(id, state["tenant"], choices, state["seq"], state["head"])
-        record.tail = tuple(entry_in(document) for document in state["tail"])
+        record._tail = state["tail"]
         return record
 
     def to_state(self) -> State:
@@ -60,8 +60,13 @@ class SubjectRecord(Record):
             "head": subject.head,
             "marks": MARKS.dump_python(list(subject.choices.marks.items()), mode="json"),
             "gpc": SIGNALS.dump_python(list(subject.choices.gpc.items()), mode="json"),
-            "tail": [document_of(entry) for entry in subject.appended or self.tail],
+            "tail": [document_of(entry) for entry in subject.appended] or self._tail,
         }
+
+    @property
+    def tail(self) -> tuple[Entry, ...]:
+        """The newest entries that are stored; those that are new since are the subject's."""
+        return tuple(map(entry_in, self._tail))
 
     @property
     def displaced(self) -> tuple[Entry, ...]:
