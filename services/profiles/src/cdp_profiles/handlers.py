@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from cdp_contracts.computed_v1 import TraitsComputed
 from cdp_contracts.envelope import Contract
@@ -31,6 +31,9 @@ from cdp_profiles.histories import Histories
 from cdp_profiles.store import ProfileStore
 
 M = TypeVar("M", bound=Contract)
+
+MOST_AT_ONCE: Final = 1000
+"""Events in a batch. Each may bring another person's record into memory, and more of them cost no less each."""
 
 
 async def update_profiles(batch: Batch[EventResolved], profiles: ProfileStore, limits: Limits) -> None:
@@ -100,8 +103,20 @@ def tell(batch: Batch[M], cause: M, decision: Applied | Refused) -> None:
 def stages(profiles: ProfileStore, limits: Limits) -> list[Stage[Any]]:
     """The writer's stages."""
     return [
-        Stage(update_profiles, reads=EVENTS_RESOLVED, emits=[PROFILES_UPDATED], uses=[profiles, limits]),
-        Stage(keep_computed_traits, reads=TRAITS_COMPUTED, emits=[PROFILES_UPDATED], uses=[profiles]),
+        Stage(
+            update_profiles,
+            reads=EVENTS_RESOLVED,
+            emits=[PROFILES_UPDATED],
+            uses=[profiles, limits],
+            max_records=MOST_AT_ONCE,
+        ),
+        Stage(
+            keep_computed_traits,
+            reads=TRAITS_COMPUTED,
+            emits=[PROFILES_UPDATED],
+            uses=[profiles],
+            max_records=MOST_AT_ONCE,
+        ),
         Stage(absorb_profiles, reads=IDENTITIES_MERGED, emits=[PROFILES_UPDATED], uses=[profiles]),
         Stage(part_profiles, reads=IDENTITIES_UNMERGED, emits=[PROFILES_UPDATED], uses=[profiles]),
     ]

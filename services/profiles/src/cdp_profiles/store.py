@@ -26,7 +26,7 @@ from cdp_profiles.domain.profile import Profile, record_id
 
 MOST_FOUND: Final = 20
 CONNECTIONS: Final = 8
-KEEP_BYTES: Final = 32 * 1024 * 1024
+KEEP_BYTES: Final = 16 * 1024 * 1024
 PAGE_BYTES: Final = 8 * 1024 * 1024
 RAW: Final = CodecOptions(document_class=RawBSONDocument)
 
