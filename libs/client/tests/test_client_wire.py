@@ -26,7 +26,9 @@ async def take(up: Running, segment: str, group: str, count: int) -> list[Flip]:
     """The first flips that a group gets, all of them handled."""
     found: list[Flip] = []
     # The embedded broker lets a member in again after two sessions.
-    subscription = subscribe(segment, bootstrap=up.stack.kafka, group=group, session_timeout_ms=2000)
+    subscription = subscribe(
+        segment, bootstrap=up.stack.kafka, group=group, snapshot=False, session_timeout_ms=2000
+    )
     async with asyncio.timeout(DEADLINE), aclosing(subscription) as flips:
         async for flip in flips:
             if len(found) == count:
@@ -44,12 +46,13 @@ async def test_what_is_emitted_over_http_and_on_the_broker_reaches_a_subscriber(
         sent.add(await straight.track("Product Viewed", anonymous_id=device, context=ALLOWED))
         sent.add(await straight.track("Product Viewed", anonymous_id=device, context=ALLOWED))
 
-    subscription = subscribe("third-view", bootstrap=live.stack.kafka, group=device, tenant="demo")
+    subscription = subscribe("third-view", bootstrap=live.stack.kafka, group=device, tenant="demo", snapshot=False)
     async with asyncio.timeout(DEADLINE), aclosing(subscription) as flips:
         async for flip in flips:
             if flip.message.message_id in sent:
                 break
     assert flip.entered
+    assert flip.change
     assert flip.change.reasons[0].value == 3
 
 
@@ -76,7 +79,7 @@ async def test_a_subscriber_commits_every_hundred_messages_at_least(live: Runnin
     await producer.send(records)
     await producer.close()
     handled = 0
-    subscription = subscribe(segment, bootstrap=live.stack.kafka, group=group)
+    subscription = subscribe(segment, bootstrap=live.stack.kafka, group=group, snapshot=False)
     async with asyncio.timeout(DEADLINE), aclosing(subscription) as flips:
         async for _ in flips:
             handled += 1

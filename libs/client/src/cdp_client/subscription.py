@@ -3,41 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import AsyncGenerator, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
 from uuid import UUID
 
-from cdp_contracts.segments_v1 import MembershipChange, MembershipChanged
+from cdp_contracts.segments_v1 import MembershipChanged
 from cdp_contracts.topics import MEMBERSHIP_CHANGED
-from pydantic import ValidationError
 
-if TYPE_CHECKING:
-    from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-
-REMEMBERED: Final = 100_000
-COMMIT_SECONDS: Final = 1.0
-COMMIT_MESSAGES: Final = 100
-
-
-class Unreadable(Exception):  # noqa: N818
-    """A message that this version of the client cannot read. Says where it stands, never what is in it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Flip:
-    """One person entered or left the segment."""
-
-    profile_id: UUID
-    change: MembershipChange
-    version: int
-    message: MembershipChanged
-
-    @property
-    def entered(self) -> bool:
-        """True when the person is in the segment now."""
-        return self.change.member
+from cdp_client.following import Flip, Wanted, message_in
+from cdp_client.reading import Consumer, Reading, group_member, listener_of
 
 
 async def members(
@@ -82,128 +57,59 @@ async def members(
 
 
 async def subscribe(
-    segment: str, *, bootstrap: str, group: str, tenant: str | None = None, **options: Any
+    segment: str, *, bootstrap: str, group: str, tenant: str | None = None, snapshot: bool = True, **options: Any
 ) -> AsyncGenerator[Flip, None]:
     """Follow who enters and leaves a segment, for as long as you iterate.
 
-    A flip counts as handled when you ask for the next one. What is handled is committed once a second or every
-    100 messages, before partitions move to another instance of your group, and when you stop: so a flip comes
-    at least once, in the order of each person. Copies (same person, version not higher) are dropped as far as
-    this process remembers; keep `version` beside your own data to drop them across restarts. A new group
-    starts at the beginning of what is kept. To stop before your program ends, iterate within
-    `contextlib.aclosing(subscribe(...))`. Keyword arguments go to aiokafka's consumer (security, for instance).
-    Raises Unreadable for a message that this version of the client cannot read.
-    """
-    from aiokafka import AIOKafkaConsumer  # noqa: PLC0415  # an optional dependency
+    A new group first gets a snapshot: each current member once, with `flip.snapshot`, partition by partition; then
+    every flip since. A group that was here before goes on where it was. With `snapshot=False` a new group gets the
+    flips that are kept instead; the topic is compacted, so of who has not moved for two weeks perhaps none.
 
+    **What is promised.** At least once, in the order of each person: a flip counts as handled when you ask for the
+    next one; what is handled is committed once a second or every 100 messages, before partitions move to another
+    instance, and when you stop. So what your handler did in the last second before a crash is asked of it again:
+    make it safe twice, or keep `flip.version` beside your own data in one transaction and skip what is not higher;
+    that is exactly once. Beyond that, no version of a person comes twice: copies on the topic are dropped as far
+    as this process remembers (100,000 people a partition) and, after a restart or a rebalance, as far as the
+    newest 5,000 records before the committed position tell. No flip is lost or doubled between snapshot and
+    follow. A snapshot that was broken off is told again, as of the same moment.
+
+    Where compaction took flips out that this group had not read (it was away for longer than 14 days), whoever
+    they may have been of is told as things stand now, with `flip.snapshot` and `flip.entered` true or false. If
+    the broker forgot the group (by default after seven days away), it is a new one: who is not in its snapshot is
+    no member.
+
+    Somebody absorbed in a merge leaves (cause `merge`); a person who was erased is forgotten without a flip.
+    To stop before your program ends, iterate within `contextlib.aclosing(subscribe(...))`. Keyword arguments go to
+    aiokafka's consumer (security, for instance). Raises Unreadable for a message that this version of the client
+    cannot read; the position stays before it.
+    """
     settings = {"auto_offset_reset": "earliest", **options, "enable_auto_commit": False}
-    consumer: AIOKafkaConsumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=group, **settings)
-    progress = Progress(consumer)
-    versions = Versions()
-    consumer.subscribe([MEMBERSHIP_CHANGED.name], listener=listener_of(progress))
+    consumer = group_member(bootstrap_servers=bootstrap, group_id=group, **settings)
+    reading = Reading(consumer, Wanted(segment, tenant), snapshot=snapshot)
+    consumer.subscribe([MEMBERSHIP_CHANGED.name], listener=listener_of(reading))
     await consumer.start()
     try:
-        while True:
-            fetched = await consumer.getmany(timeout_ms=int(COMMIT_SECONDS * 1000), max_records=COMMIT_MESSAGES)
-            for partition, records in fetched.items():
-                for record in records:
-                    for flip in flips_in(record, segment, tenant, versions):
-                        yield flip
-                    progress.handled(partition, record.offset)
-                    await progress.commit_if_due()
-            await progress.commit_if_due()
+        async with aclosing(reading.flips()) as flips:
+            async for flip in flips:
+                yield flip
     finally:
-        await progress.commit()
+        await reading.commit()
         await consumer.stop()
 
 
-def flips_in(
-    record: ConsumerRecord[Any, Any], segment: str, tenant: str | None, versions: Versions
-) -> Iterator[Flip]:
-    """The flips of the segment in a record; none if it is a copy or somebody else's."""
-    message = message_in(record)
-    if message and tenant in (None, message.tenant) and versions.is_news(message):
-        for change in message.changes:
-            if change.segment == segment:
-                yield Flip(message.profile_id, change, message.version, message)
+async def follow(
+    consumer: Consumer, segment: str, *, tenant: str | None = None, snapshot: bool = True
+) -> AsyncGenerator[Flip, None]:
+    """What `subscribe` gives, for tests: of a consumer on the in-memory bus, `LocalBus.subscriber("your-group")`.
 
-
-def message_in(record: ConsumerRecord[Any, Any]) -> MembershipChanged | None:
-    """The message of a record; None for a tombstone, Unreadable for what is none."""
-    if record.value is None:
-        return None
+    The iteration ends where the bus does; the next consumer of the group goes on from there.
+    """
+    reading = Reading(consumer, Wanted(segment, tenant), snapshot=snapshot)
+    consumer.subscribe([MEMBERSHIP_CHANGED.name], listener=listener_of(reading))
     try:
-        return MembershipChanged.model_validate_json(record.value)
-    except ValidationError:
-        place = f"{record.topic}, partition {record.partition}, offset {record.offset}"
-        raise Unreadable(f"{place}: not a message that this client can read") from None
-
-
-class Versions:
-    """The newest version of each person's membership; who has not moved for longest is forgotten first."""
-
-    def __init__(self, most: int = REMEMBERED) -> None:
-        self._most = most
-        self._newest: dict[tuple[str, UUID], int] = {}
-
-    def is_news(self, message: MembershipChanged) -> bool:
-        """Whether it is newer than all that was seen of the person; from now on it is not."""
-        person = (message.tenant, message.profile_id)
-        known = self._newest.get(person, 0)
-        if message.version <= known:
-            return False
-        self._newest.pop(person, None)
-        self._newest[person] = message.version
-        if len(self._newest) > self._most:
-            del self._newest[next(iter(self._newest))]
-        return True
-
-
-class Progress:
-    """How far each partition is handled, and how much of that is committed."""
-
-    def __init__(self, consumer: AIOKafkaConsumer) -> None:
-        self._consumer = consumer
-        self._handled: dict[TopicPartition, int] = {}
-        self._messages = 0
-        self._committed_at = time.monotonic()
-
-    def handled(self, partition: TopicPartition, offset: int) -> None:
-        """Everything of the partition up to here is handled."""
-        self._handled[partition] = offset + 1
-        self._messages += 1
-
-    async def commit_if_due(self) -> None:
-        """Commit after so many messages or so much time."""
-        late = time.monotonic() - self._committed_at >= COMMIT_SECONDS
-        if self._messages >= COMMIT_MESSAGES or (self._messages and late):
-            await self.commit()
-
-    async def commit(self) -> None:
-        """Commit what is handled; what cannot be committed now comes again, or is committed next time."""
-        from aiokafka.errors import IllegalStateError, KafkaError  # noqa: PLC0415  # an optional dependency
-
-        mine = {tp: offset for tp, offset in self._handled.items() if tp in self._consumer.assignment()}
-        self._messages, self._committed_at = 0, time.monotonic()
-        if not mine:
-            return
-        try:
-            await self._consumer.commit(mine)
-        except (KafkaError, IllegalStateError):
-            self._messages = len(mine)
-        else:
-            self._handled.clear()
-
-
-def listener_of(progress: Progress) -> Any:
-    """Commits before partitions move."""
-    from aiokafka import ConsumerRebalanceListener  # noqa: PLC0415  # an optional dependency
-
-    class CommitFirst(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka publishes no types
-        async def on_partitions_revoked(self, revoked: Any) -> None:
-            await progress.commit()
-
-        async def on_partitions_assigned(self, assigned: Any) -> None:
-            """They begin at what was committed."""
-
-    return CommitFirst()
+        async with aclosing(reading.flips()) as flips:
+            async for flip in flips:
+                yield flip
+    finally:
+        await reading.commit()

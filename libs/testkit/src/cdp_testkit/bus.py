@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias, TypeVar
 
+from aiokafka import TopicPartition
 from aiokafka.partitioner import DefaultPartitioner
 from cdp_contracts.envelope import Contract
 from cdp_contracts.topics import TOPICS, Topic
@@ -23,6 +24,8 @@ from cdp_runtime.stage import Stage
 from cdp_runtime.tables import AnyTable
 from cdp_runtime.transport import Headers, Incoming, Outgoing
 from opentelemetry.trace import Tracer
+
+from cdp_testkit.subscribing import BusConsumer, Offsets
 
 M = TypeVar("M", bound=Contract)
 Script: TypeAlias = Callable[["Action"], None]
@@ -71,6 +74,7 @@ class LocalBus:
         self._topics: dict[str, list[list[Incoming]]] = {}
         self._groups: dict[str, _Group] = {}
         self._tables: list[AnyTable] = []
+        self._subscribers: dict[str, Offsets] = defaultdict(dict)
         self._partitioner = DefaultPartitioner()
 
     def attach(self, role: str, stages: Sequence[Stage[Any]], tables: Sequence[AnyTable] = ()) -> None:
@@ -183,6 +187,14 @@ class LocalBus:
     def dead_letters(self, topic: Topic[Any], service: str) -> list[Incoming]:
         """What a service set aside of a topic."""
         return self.raw(topic.dead_letters(service))
+
+    def subscriber(self, group: str) -> BusConsumer:
+        """A consumer for `cdp_client.follow`; the next one of the same group goes on where this one stood."""
+
+        def log(partition: TopicPartition) -> Sequence[Incoming]:
+            return self._partitions(partition.topic)[partition.partition]
+
+        return BusConsumer(log, lambda topic: len(self._partitions(topic)), self._subscribers[group])
 
     def note(self, action: Action) -> None:
         """Let the script see an action, then record it."""
