@@ -231,6 +231,12 @@ def bare_evaluator(make: Make) -> Evaluator:
     return Evaluator(make)
 
 
+@pytest.fixture(scope="session")
+def evaluators(make: Make) -> Callable[[], Evaluator]:
+    """Makes as many of those as one likes."""
+    return partial(Evaluator, make)
+
+
 @pytest.fixture
 async def evaluator(make: Make) -> Evaluator:
     """An evaluator with three segments."""

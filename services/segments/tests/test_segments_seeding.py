@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-import pytest
 from cdp_contracts.definitions_v1 import SegmentDefined
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -14,13 +13,6 @@ from seeding import OTHER, chapters, check_told, live, members
 
 PHASES = (Phase.explicit, Phase.reuse, Phase.generate)  # a story that fails is told as it is
 happenings = st.lists(st.tuples(events, trait_values), min_size=6, max_size=40)
-
-
-@pytest.fixture(scope="module")
-def evaluators(make):
-    from conftest import Evaluator  # the fixture of it is one a test
-
-    return lambda: Evaluator(make)
 
 
 def defined(drawn) -> list[SegmentDefined]:
