@@ -17,8 +17,10 @@ from cdp_profiles.api.readers import Readers
 from cdp_profiles.api.routes import build_api as profiles_api
 from cdp_profiles.settings import ReadToken
 from cdp_runtime.rates import Rates
+from cdp_segments.api.door import Door as SegmentsDoor
 from cdp_segments.api.routes import build_api as segments_api
 from cdp_segments.catalogs import Catalogs
+from cdp_segments.reading import memory_reading
 from fastapi import FastAPI
 from pydantic import SecretStr
 
@@ -50,9 +52,9 @@ class Files:
         self.catalogs = Catalogs()
         self.platform.bus.attach("segments-http", [], [self.catalogs.table])
         clock = self.platform.bus.clock
-        self.segments = reached(
-            segments_api(self.platform.people, self.catalogs, TOKENS, Rates(0, 1), clock), "token"
-        )
+        people = self.platform.people
+        desk = SegmentsDoor(people, self.catalogs, TOKENS, Rates(0, 1), clock)
+        self.segments = reached(segments_api(desk, memory_reading(people)), "token")
         settings = HttpSettings(privacy=self.platform.privacy)
         tracer = self.platform.provider.get_tracer("edge")
         edge = edge_api(settings, self.platform.edge_definitions, BusLog(self.platform.bus), clock, tracer)
