@@ -290,8 +290,16 @@ class BusLog:
 
 def settled(documents: dict[str, Any]) -> dict[str, Any]:
     """Records without what tells how often, not what: revisions of the document and notes for redeliveries."""
-    passing = {"rev", "recent", "told", "fired"}
-    return {i: {k: v for k, v in document.items() if k not in passing} for i, document in documents.items()}
+    passing = {"rev", "recent", "told", "fired", "untold"}
+    return {i: without(document, passing) for i, document in documents.items()}
+
+
+def without(document: dict[str, Any], names: set[str]) -> dict[str, Any]:
+    """A document without these fields, nor those of what was computed."""
+    kept = {name: value for name, value in document.items() if name not in names}
+    if isinstance(kept.get("computed"), dict):
+        kept["computed"] = without(kept["computed"], names)
+    return kept
 
 
 def shape(entity: Entity) -> Entity:

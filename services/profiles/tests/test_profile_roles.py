@@ -30,7 +30,7 @@ def environment(monkeypatch):
 async def test_the_writer_boots_without_a_server():
     role = app.build_writer()
     assert role.state.name == "profiles-writer"
-    assert len(role.state.stages) == 3
+    assert len(role.state.stages) == 4
 
 
 async def test_the_historian_boots_without_a_server():

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 
 import pytest
 from cdp_contracts import failures_v1
-from cdp_contracts.topics import EVENTS_RESOLVED, IDENTITIES_MERGED, IDENTITIES_UNMERGED, PROFILES_UPDATED
+from cdp_contracts.topics import (
+    EVENTS_RESOLVED,
+    IDENTITIES_MERGED,
+    IDENTITIES_UNMERGED,
+    PROFILES_UPDATED,
+    TRAITS_COMPUTED,
+)
 from cdp_profiles.domain.limits import Limits
 from cdp_profiles.domain.profile import Profile
 from cdp_profiles.handlers import stages
@@ -211,6 +217,7 @@ def test_the_stages_declare_what_they_read_and_emit(make):
     }
     assert found == {
         "update_profiles": ((EVENTS_RESOLVED,), (PROFILES_UPDATED,)),
+        "keep_computed_traits": ((TRAITS_COMPUTED,), (PROFILES_UPDATED,)),
         "absorb_profiles": ((IDENTITIES_MERGED,), (PROFILES_UPDATED,)),
         "part_profiles": ((IDENTITIES_UNMERGED,), (PROFILES_UPDATED,)),
     }
