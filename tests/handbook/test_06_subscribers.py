@@ -1,9 +1,9 @@
 """Chapter 6: who subscribes, and how.
 
-Other teams want to know who is in a segment, and when that changes. There are three ways. `cdp_client.subscribe`
-follows the topic from Python. `cdp_client.members` reads once who is in now. A webhook is posted to whoever has an
-endpoint and no Kafka. All three say the same: a person, whether in or out, and the version of the person's
-memberships; what is not higher than the last is old.
+Other teams want to know who is in a segment, and when that changes. There are four ways. `cdp_client.subscribe`
+follows the topic from Python. `cdp_client.members` reads once who is in now. A view has the members of one segment
+and nobody else. A webhook is posted to whoever has an endpoint and no Kafka. All say the same: a person, whether
+in or out, and the version of the memberships; what is not higher than the last is old.
 
 Here the subscriber reads the in-memory bus, by `follow(bus.subscriber(group), segment)`, as your own tests can;
 on Kafka it is `subscribe(segment, bootstrap=..., group=...)` and the rest is the same.
@@ -16,8 +16,10 @@ from pathlib import Path
 
 from assembly import Pipeline
 from cdp_client import Flip, follow
-from cdp_contracts.topics import MEMBERSHIP_CHANGED
+from cdp_contracts.definitions_v1 import SegmentViewDefined
+from cdp_contracts.topics import MEMBERSHIP_CHANGED, SEGMENT_VIEWS_DEFINED, SEGMENT_VIEWS_MAINTAINED
 from cdp_devstack.servers.ports import free_port
+from cdp_segments.sender.views import Views
 
 sys.path.append(str(Path(__file__).parents[2] / "services/segments/tests"))
 
@@ -124,3 +126,24 @@ async def test_an_endpoint_gets_each_flip_as_a_signed_request(platform: Pipeline
     assert types == [True, False]
     assert all(request.headers["webhook-signature"].startswith("v1,") for request in newsletter.requests)
     assert {letter["cdp_reason"] for letter in sending.letters()} == {"gave up after connection"}
+
+
+async def test_who_needs_one_segment_alone_asks_for_a_view(platform: Pipeline) -> None:
+    """A view is a topic of the members and nobody else: a value under each member's key, null once he has left. It
+    begins with everybody who is in. `members(segment, view=True)` reads it."""
+    ada, bob = (platform.shop.visitor(name).consents() for name in ("ada", "bob"))
+    await platform.shop.play(bob.views(4), ada.does("Flash Offer Viewed"))
+    views = Views()
+    platform.bus.attach("segments-sender", [], [views.table])
+    view = SegmentViewDefined(tenant="demo", name=FLASH, owner="team-onsite")
+    await platform.bus.publish(SEGMENT_VIEWS_DEFINED, view)
+    platform.bus.attach("segments-sender", views.stages())
+    await platform.bus.drain()
+    (entry,) = platform.bus.messages(SEGMENT_VIEWS_MAINTAINED)
+    assert {entry.profile_id} == platform.members(FLASH)
+
+    await platform.shop.wait(10)
+
+    records = platform.bus.raw(SEGMENT_VIEWS_MAINTAINED.name)
+    assert [record.value is None for record in records] == [False, True]
+    assert len({record.key for record in records}) == 1

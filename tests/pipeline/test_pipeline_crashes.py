@@ -12,6 +12,7 @@ from cdp_contracts.topics import (
     IDENTITIES_UNMERGED,
     MATCHES_DECIDED,
     MATCHES_PROPOSED,
+    SEGMENT_VIEWS_MAINTAINED,
     UNMERGES_REQUESTED,
 )
 from cdp_testkit import Action, Crash
@@ -35,6 +36,7 @@ async def test_the_story_has_everything_in_it() -> None:
     platform = await told()
     told_elsewhere = {
         MATCHES_PROPOSED, MATCHES_DECIDED, UNMERGES_REQUESTED, IDENTITIES_UNMERGED, DELIVERIES_REQUESTED,
+        SEGMENT_VIEWS_MAINTAINED,
     }  # fmt: skip
     assert {topic for topic, ids in platform.ids().items() if not ids} == {topic.name for topic in told_elsewhere}
     (letter,) = platform.dead_letters()

@@ -9,13 +9,14 @@ from datetime import UTC, datetime
 
 import pytest
 from cdp_cli import topics
-from cdp_client import Flip, subscribe
-from cdp_contracts.segments_v1 import MembershipChanged
-from cdp_contracts.topics import MEMBERSHIP_CHANGED
+from cdp_client import Flip, members, subscribe
+from cdp_contracts.segments_v1 import MembershipChanged, SegmentViewEntry, entry_id
+from cdp_contracts.topics import MEMBERSHIP_CHANGED, SEGMENT_VIEWS_MAINTAINED
 from cdp_devstack.platform import kafka_settings
 from cdp_devstack.servers import Stack
 from cdp_runtime.codec import encode
 from cdp_runtime.kafka_client import KafkaProducer
+from cdp_runtime.transport import Outgoing
 from cdp_testkit.builders import entered, left, person
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -79,3 +80,29 @@ async def story(stack: Stack) -> None:
     await tell(stack, entered("vip", PEOPLE[0], version=3))
     again = await take(stack, "mail", lambda found: len(found) == 2)
     assert said(again) == said([last]) | {(0, True, 3, False)}, "what was in hand when it stopped comes again"
+
+
+def entry(who: int, version: int, *, member: bool, segment: str = "vip", tenant: str = "demo") -> Outgoing:
+    told = entered("vip", PEOPLE[who], version=version)
+    found = SegmentViewEntry(
+        **dict(told), entry_id=entry_id(tenant, segment, PEOPLE[who]), segment=segment, member=member
+    ).model_copy(update={"tenant": tenant})
+    return encode(SEGMENT_VIEWS_MAINTAINED, found, source="test", now=NOW)
+
+
+def test_the_members_of_a_view_are_read_from_its_topic_alone(stack: Stack) -> None:
+    async def story() -> None:
+        records = [
+            entry(0, 1, member=True), entry(1, 1, member=True), entry(2, 1, member=True),
+            entry(1, 2, member=False), entry(2, 4, member=True),
+            entry(3, 1, member=True, segment="other"), entry(4, 1, member=True, tenant="else"),
+        ]  # fmt: skip
+        producer = KafkaProducer(kafka_settings(stack))
+        await producer.send(records)
+        await producer.close()
+        found = await members("vip", bootstrap=stack.kafka, tenant="demo", view=True)
+        assert found == {("demo", PEOPLE[0]): 1, ("demo", PEOPLE[2]): 4}
+        assert await members("none", bootstrap=stack.kafka, view=True) == {}
+        assert await members("vip", bootstrap=stack.kafka) == {}
+
+    asyncio.run(story())

@@ -168,6 +168,15 @@ class SegmentDefined(Definition):
     )
 
 
+class SegmentViewDefined(Definition):
+    """Somebody needs the members of the segment of this name as a compacted topic of their own."""
+
+    owner: str = Field(min_length=1, description="the team that reads it")
+    state: Literal["live", "archived"] = Field(
+        default="live", description="archived: its entries are taken back. Live again: with a higher version"
+    )
+
+
 WebhookUrl: TypeAlias = Annotated[
     str,
     Field(pattern=r"^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[!-~]*)?$", max_length=1000),

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import Field, JsonValue
 
-from cdp_contracts.envelope import Contract, Message, UtcDatetime
+from cdp_contracts.envelope import Contract, Message, Tenant, UtcDatetime, derived_id
 
 
 class Reason(Contract):
@@ -49,3 +49,20 @@ class MembershipChanged(Message):
     changes: tuple[MembershipChange, ...]
     memberships: dict[str, Membership] = Field(description="every segment the person is in now")
     computed_at: UtcDatetime
+
+
+class SegmentViewEntry(Message):
+    """A member of a segment that has a view. A null value under the same key: a member no more."""
+
+    entry_id: UUID = Field(description="of this person in this segment")
+    segment: str
+    profile_id: UUID
+    version: int = Field(ge=1, description="of the person's memberships when this was told")
+    member: bool = Field(description="true: of who is no member there is a null value")
+    since: UtcDatetime | None = None
+    expires_at: UtcDatetime | None = Field(default=None, description="when it ends by itself, if nothing happens")
+
+
+def entry_id(tenant: Tenant, segment: str, profile_id: UUID) -> UUID:
+    """The key of a person's entry in the view of a segment."""
+    return derived_id(f"{tenant}/{segment}/{profile_id}", "view")

@@ -11,6 +11,7 @@ from cdp_contracts.definitions_v1 import (
     IdentityRulesDefined,
     PolicyDefined,
     SegmentDefined,
+    SegmentViewDefined,
     SourceDefined,
     TrackingPlanDefined,
 )
@@ -33,7 +34,7 @@ from cdp_contracts.identities_v1 import (
 )
 from cdp_contracts.matches_v1 import MatchDecided, MatchProposed
 from cdp_contracts.profiles_v1 import ProfileUpdated
-from cdp_contracts.segments_v1 import MembershipChanged
+from cdp_contracts.segments_v1 import MembershipChanged, SegmentViewEntry
 
 M_co = TypeVar("M_co", bound=Contract, covariant=True)
 S = TypeVar("S", bound=Contract)
@@ -49,7 +50,7 @@ class Topic(Generic[M_co]):
     """One topic. `key` names the field of the model that becomes the message key; empty: any key.
 
     `outcome` is what became of an event once a message of this topic follows from it: one of the sender's and the
-    person's exits, or it goes on.
+    person's exits, or it goes on. `kept_while` names a field that makes a record a null value once it is false.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Topic(Generic[M_co]):
     personal: bool = False
     on_poison: Literal["dead_letter", "halt"] = "dead_letter"
     outcome: Literal["emitted", "rejected", "withheld"] = "emitted"
+    kept_while: str = ""
 
     def key_of(self, message: Contract) -> str | None:
         """The message key, or None where any will do."""
@@ -84,6 +86,10 @@ class Topic(Generic[M_co]):
     def table(self) -> bool:
         """Whether it holds definitions, which are read as a table: a bad one leaves the last good in force."""
         return self.producers == ("operators",)
+
+    def keeps(self, message: Contract) -> bool:
+        """Whether the message is a value; if not, its record is a null value under its key."""
+        return not self.kept_while or bool(getattr(message, self.kept_while))
 
     def dead_letters(self, service: str) -> str:
         """The name of the dead-letter topic of a service that reads this topic."""
@@ -181,6 +187,12 @@ DELIVERIES_REQUESTED: Final = Topic(
     description="Flips on their way to the destinations of other teams, each to one.",
     producers=("segments-sender",), consumers=("segments-sender",), retention_hours=7 * DAY,
 )  # fmt: skip
+SEGMENT_VIEWS_MAINTAINED: Final = Topic(
+    name="cdp.segment-views.maintained.v1", model=SegmentViewEntry, key="entry_id", owner="segments",
+    description="The members of the segments that somebody asked a view of; null once they are none.",
+    producers=("segments-sender",), consumers=("segments-sender", "subscribers"),
+    retention_hours=None, compacted=True, min_compaction_lag_hours=14 * DAY, kept_while="member",
+)  # fmt: skip
 SOURCES_DEFINED: Final = Topic(
     name="cdp.sources.defined.v1", model=SourceDefined, key="id", owner="collector", partitions=1,
     description="The systems that may send events.", producers=("operators",),
@@ -216,14 +228,19 @@ DESTINATIONS_DEFINED: Final = Topic(
     description="Where flips of segments are posted to.", producers=("operators",),
     consumers=("segments-sender",), retention_hours=None, compacted=True,
 )  # fmt: skip
+SEGMENT_VIEWS_DEFINED: Final = Topic(
+    name="cdp.segment-views.defined.v1", model=SegmentViewDefined, key="id", owner="segments", partitions=1,
+    description="Of which segments a view is kept.", producers=("operators",),
+    consumers=("segments-sender",), retention_hours=None, compacted=True,
+)  # fmt: skip
 
 TOPICS: Final[tuple[Topic[Contract], ...]] = (
     EVENTS_RECEIVED, EVENTS_REJECTED, EVENTS_VALIDATED, EVENTS_WITHHELD, EVENTS_PERMITTED, EVENTS_RESOLVED,
     IDENTITIES_MERGED, IDENTITIES_UNMERGED, UNMERGES_REQUESTED, IDENTITIES_MERGE_REFUSED, MATCHES_PROPOSED,
-    MATCHES_DECIDED, PROFILES_UPDATED, MEMBERSHIP_CHANGED, TRAITS_COMPUTED,
-    DELIVERIES_REQUESTED,
+    MATCHES_DECIDED, PROFILES_UPDATED, MEMBERSHIP_CHANGED, TRAITS_COMPUTED, DELIVERIES_REQUESTED,
+    SEGMENT_VIEWS_MAINTAINED,
     SOURCES_DEFINED, TRACKING_PLANS_DEFINED, POLICIES_DEFINED, IDENTITY_RULES_DEFINED, SEGMENTS_DEFINED,
-    COMPUTED_TRAITS_DEFINED, DESTINATIONS_DEFINED,
+    COMPUTED_TRAITS_DEFINED, DESTINATIONS_DEFINED, SEGMENT_VIEWS_DEFINED,
 )  # fmt: skip
 
 
@@ -260,5 +277,5 @@ def _letters_of(topic: Topic[Contract], service: str) -> Topic[Contract]:
         topic, name=topic.dead_letters(service), key="", owner=service, partitions=1, compacted=False,
         description=f"What {service} could not handle of {topic.name}.", consumers=DEAD_LETTER_READERS,
         producers=tuple(role for role in roles_reading(topic) if role.startswith(f"{service}-")),
-        retention_hours=DEAD_LETTER_HOURS, min_compaction_lag_hours=0, on_poison="dead_letter",
+        retention_hours=DEAD_LETTER_HOURS, min_compaction_lag_hours=0, on_poison="dead_letter", kept_while="",
     )  # fmt: skip

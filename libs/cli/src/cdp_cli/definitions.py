@@ -15,6 +15,7 @@ from cdp_contracts.topics import (
     DESTINATIONS_DEFINED,
     IDENTITY_RULES_DEFINED,
     POLICIES_DEFINED,
+    SEGMENT_VIEWS_DEFINED,
     SEGMENTS_DEFINED,
     SOURCES_DEFINED,
     TRACKING_PLANS_DEFINED,
@@ -35,6 +36,7 @@ KINDS: Final[dict[str, Topic[Definition]]] = {
     "segments": SEGMENTS_DEFINED,
     "computed-traits": COMPUTED_TRAITS_DEFINED,
     "destinations": DESTINATIONS_DEFINED,
+    "segment-views": SEGMENT_VIEWS_DEFINED,
 }
 
 

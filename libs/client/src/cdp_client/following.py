@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 from uuid import UUID
 
-from cdp_contracts.segments_v1 import MembershipChange, MembershipChanged
+from cdp_contracts.segments_v1 import MembershipChange, MembershipChanged, SegmentViewEntry
 from pydantic import ValidationError
 
 REMEMBERED: Final = 100_000
@@ -190,8 +190,23 @@ def message_in(record: Record) -> MembershipChanged | None:
     try:
         return MembershipChanged.model_validate_json(record.value)
     except ValidationError:
-        place = f"{record.topic}, partition {record.partition}, offset {record.offset}"
-        raise Unreadable(f"{place}: not a message that this client can read") from None
+        raise unreadable(record) from None
+
+
+def entry_in(record: Record) -> SegmentViewEntry | None:
+    """The entry of a view in a record; None for a tombstone, Unreadable for what is none."""
+    if record.value is None:
+        return None
+    try:
+        return SegmentViewEntry.model_validate_json(record.value)
+    except ValidationError:
+        raise unreadable(record) from None
+
+
+def unreadable(record: Record) -> Unreadable:
+    """Names the place."""
+    place = f"{record.topic}, partition {record.partition}, offset {record.offset}"
+    return Unreadable(f"{place}: not a message that this client can read")
 
 
 def person_of(record: Record) -> UUID:

@@ -8,23 +8,46 @@ from contextlib import aclosing
 from typing import Any
 from uuid import UUID
 
-from cdp_contracts.segments_v1 import MembershipChanged
-from cdp_contracts.topics import MEMBERSHIP_CHANGED
+from cdp_contracts.segments_v1 import SegmentViewEntry
+from cdp_contracts.topics import MEMBERSHIP_CHANGED, SEGMENT_VIEWS_MAINTAINED
 
-from cdp_client.following import Flip, Wanted, message_in
+from cdp_client.following import Flip, Record, Wanted, entry_in, message_in, person_of
 from cdp_client.reading import Consumer, Reading, group_member, listener_of
 
 
 async def members(
-    segment: str, *, bootstrap: str, tenant: str | None = None, **options: Any
+    segment: str, *, bootstrap: str, tenant: str | None = None, view: bool = False, **options: Any
 ) -> dict[tuple[str, UUID], int]:
     """Who is in the segment now: tenant and profile, with the version that says so.
 
     Reads the topic as far as it reached when this was called, in no group, and commits nothing. Whatever was
-    compacted away or comes twice: each person's newest message has the whole membership map. To go on from here,
-    `subscribe` and drop what is not newer than the version. Keyword arguments go to aiokafka's consumer. Raises
-    Unreadable for a message that this version of the client cannot read, LookupError if there is no such topic.
+    compacted away or comes twice: each person's newest message has the whole membership map. With `view` it reads
+    the topic of views instead, which has the members of the segments that somebody asked a view of and nobody
+    else: less to read; of a segment without a view nobody is in it. Keyword arguments go to aiokafka's consumer.
+    Raises Unreadable for a message that this version of the client cannot read, LookupError if there is no such
+    topic.
     """
+    wanted = Wanted(segment, tenant)
+    if view:
+        entries: dict[bytes | None, SegmentViewEntry | None] = {}
+        async with aclosing(records_of(SEGMENT_VIEWS_MAINTAINED.name, bootstrap, options)) as records:
+            async for record in records:
+                entries[record.key] = entry_in(record)
+        found = [each for each in entries.values() if each and each.segment == segment]
+        return {(each.tenant, each.profile_id): each.version for each in found if tenant in (None, each.tenant)}
+    newest: dict[UUID, tuple[str, int, bool]] = {}
+    async with aclosing(records_of(MEMBERSHIP_CHANGED.name, bootstrap, options)) as records:
+        async for record in records:
+            message = message_in(record)
+            if message is None:
+                newest.pop(person_of(record), None)
+            elif message.version > newest.get(message.profile_id, ("", 0, False))[1]:
+                newest[message.profile_id] = (message.tenant, message.version, wanted.member(message))
+    return {(of, person): version for person, (of, version, member) in newest.items() if member}
+
+
+async def records_of(topic: str, bootstrap: str, options: dict[str, Any]) -> AsyncGenerator[Record, None]:
+    """Every record of a topic, as far as it reaches now, partition by partition in order."""
     from aiokafka import AIOKafkaConsumer, TopicPartition  # noqa: PLC0415  # an optional dependency
 
     settings = {"auto_offset_reset": "earliest", **options, "enable_auto_commit": False}
@@ -32,25 +55,17 @@ async def members(
     await consumer.start()
     try:
         await consumer._client.force_metadata_update()  # noqa: SLF001  # aiokafka has no public refresh
-        found = consumer.partitions_for_topic(MEMBERSHIP_CHANGED.name)
+        found = consumer.partitions_for_topic(topic)
         if not found:
-            raise LookupError(f"{MEMBERSHIP_CHANGED.name} does not exist on this broker")
-        partitions = [TopicPartition(MEMBERSHIP_CHANGED.name, number) for number in sorted(found)]
+            raise LookupError(f"{topic} does not exist on this broker")
+        partitions = [TopicPartition(topic, number) for number in sorted(found)]
         consumer.assign(partitions)  # a subscription would be assigned anew, at the end, when a leader changes
         await consumer.seek_to_beginning(*partitions)
-        newest: dict[tuple[str, UUID], MembershipChanged] = {}
         ends = await consumer.end_offsets(partitions)
         while any([await consumer.position(tp) < end for tp, end in ends.items()]):
             for records in (await consumer.getmany(timeout_ms=500)).values():
-                for message in filter(None, map(message_in, records)):
-                    person = (message.tenant, message.profile_id)
-                    if person not in newest or message.version > newest[person].version:
-                        newest[person] = message
-        return {
-            person: message.version
-            for person, message in newest.items()
-            if segment in message.memberships and tenant in (None, message.tenant)
-        }
+                for record in records:
+                    yield record
     finally:
         # In a task of its own: it lets out the cancellation that it began itself (aiokafka 0.14).
         await asyncio.wait({asyncio.create_task(consumer.stop())})

@@ -37,7 +37,7 @@ def encode(topic: Topic[M], message: M, *, source: str, now: datetime, trace: He
     return Outgoing(
         topic=topic.name,
         key=None if key is None else key.encode(),
-        value=_writer_of(type(message))(message),
+        value=_writer_of(type(message))(message) if topic.keeps(message) else None,
         headers=headers,
     )
 

@@ -27,6 +27,7 @@ from cdp_segments.sender.destinations import Destinations
 from cdp_segments.sender.handlers import stages as sender_stages
 from cdp_segments.sender.posting import Poster
 from cdp_segments.sender.signing import SecretFiles
+from cdp_segments.sender.views import Views
 from cdp_segments.settings import SenderSettings, Settings
 from cdp_segments.store import MongoPersonStore
 from cdp_segments.timers import RedisTimers
@@ -70,17 +71,18 @@ def build_http(settings: Settings | None = None) -> Role:
 
 
 def build_sender(settings: SenderSettings | None = None) -> Role:
-    """Posts flips to the destinations of other teams."""
+    """Posts flips to the destinations of other teams, and keeps the views that they asked for."""
     settings = settings or SenderSettings()
     destinations = Destinations(settings.private_hosts)
     poster = Poster(tls_context(settings.destination_ca_file, None), settings.private_hosts)
     secrets = SecretFiles(settings.secrets_folder)
     courier = partial(Courier, destinations=destinations, poster=poster, secrets=secrets, clock=SystemClock())
+    crew, views = Crew(destinations, courier), Views()
     return role(
         "segments-sender",
         kafka=settings.kafka,
         stages=sender_stages(destinations),
-        lineup=Crew(destinations, courier).stages,
-        tables=[destinations.table],
+        lineup=lambda: [*crew.stages(), *views.stages()],
+        tables=[destinations.table, views.table],
         resources=[poster],
     )
