@@ -95,7 +95,7 @@ class Crowd:
             .replace(str(UUID(int=2)), self.ids[who])
             .replace("MESSAGE", f"m{self.written}")
             .replace("NAME", name)
-            .replace("777", str(category))
+            .replace('"category":777', f'"category":{category}')
         )
         return Outgoing(PROFILES_UPDATED.name, self.ids[who].encode(), value.encode(), self._headers)
 
