@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,6 @@ from cdp_consent.store import ConsentStore, MemoryLedger, MemorySubjects
 from cdp_contracts.profiles_v1 import ProfileUpdated
 from cdp_contracts.segments_v1 import MembershipChange, MembershipChanged
 from cdp_contracts.topics import EVENTS_RECEIVED, MEMBERSHIP_CHANGED, PROFILES_UPDATED, TOPICS
-from cdp_identity.domain.entities import Entity
 from cdp_identity.handlers import stages as resolver_stages
 from cdp_identity.matcher.handlers import stages as matcher_stages
 from cdp_identity.matcher.matcher import Matcher
@@ -61,6 +59,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from pydantic import SecretStr
+from settling import settled, shape
 from watching import Watched
 
 DEFINITIONS = Path(__file__).parents[2] / "infra" / "definitions"
@@ -286,22 +285,3 @@ class BusLog:
                     EVENTS_RECEIVED, taken.event, source="collector-http", now=self._bus.clock.now(), trace=trace
                 )
             )
-
-
-def settled(documents: dict[str, Any]) -> dict[str, Any]:
-    """Records without what tells how often, not what: revisions of the document and notes for redeliveries."""
-    passing = {"rev", "recent", "told", "fired", "untold"}
-    return {i: without(document, passing) for i, document in documents.items()}
-
-
-def without(document: dict[str, Any], names: set[str]) -> dict[str, Any]:
-    """A document without these fields, nor those of what was computed."""
-    kept = {name: value for name, value in document.items() if name not in names}
-    if isinstance(kept.get("computed"), dict):
-        kept["computed"] = without(kept["computed"], names)
-    return kept
-
-
-def shape(entity: Entity) -> Entity:
-    """A person of the graph without what tells how often: its size may count an attempt that was broken off."""
-    return replace(entity, ver=0, size=0)
