@@ -35,7 +35,9 @@ from cdp_runtime.settings import HttpBounds, PrivacySettings
 from cdp_segments.api.door import Door
 from cdp_segments.api.routes import build_api as segments_api
 from cdp_segments.catalogs import Catalogs
+from cdp_segments.ledger import memory_ledger
 from cdp_segments.reading import memory_reading
+from cdp_segments.standings import Standings
 from cdp_segments.store import MemoryPersonStore
 from fastapi import FastAPI
 from hypothesis import HealthCheck, Phase, given, seed, settings
@@ -79,7 +81,8 @@ def segments() -> FastAPI:
     catalogs.table.caught_up = True
     tokens = Tokens([(SecretStr(TOKEN), "demo")])
     people = MemoryPersonStore()
-    return segments_api(Door(people, catalogs, tokens, UNLIMITED, SystemClock()), memory_reading(people))
+    standings = Standings(catalogs, memory_ledger(), SystemClock())
+    return segments_api(Door(people, standings, tokens, UNLIMITED, SystemClock()), memory_reading(people))
 
 
 def receipts() -> FastAPI:

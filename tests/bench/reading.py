@@ -36,7 +36,9 @@ from cdp_segments.domain.engine import involved, react
 from cdp_segments.domain.telling import Delivery, moment_of
 from cdp_segments.history.handlers import stages
 from cdp_segments.history.store import MongoHistoryStore
+from cdp_segments.ledger import mongo_ledger
 from cdp_segments.reading import Reading
+from cdp_segments.standings import Standings
 from cdp_segments.store import MongoPersonStore
 from cdp_testkit import LocalBus
 from pydantic import SecretStr
@@ -82,7 +84,8 @@ class World:
         for segment in catalog(SEGMENTS, "hot").segments.values():
             self._define(segment.definition)
         self.catalogs.table.caught_up = True
-        door = Door(self.people, self.catalogs, Tokens([(SecretStr(TOKEN), "demo")]), Rates(0, 1), self.clock)
+        standings = Standings(self.catalogs, mongo_ledger(self.people), self.clock)
+        door = Door(self.people, standings, Tokens([(SecretStr(TOKEN), "demo")]), Rates(0, 1), self.clock)
         api = build_api(door, Reading(MongoCensus(self.people), self.histories))
         self.client = httpx.AsyncClient(transport=httpx.ASGITransport(api), base_url="http://x", headers=HEADERS)
 

@@ -21,6 +21,7 @@ from cdp_segments.api.door import Door as SegmentsDoor
 from cdp_segments.api.routes import build_api as segments_api
 from cdp_segments.catalogs import Catalogs
 from cdp_segments.reading import memory_reading
+from cdp_segments.standings import Standings
 from fastapi import FastAPI
 from pydantic import SecretStr
 
@@ -53,7 +54,8 @@ class Files:
         self.platform.bus.attach("segments-http", [], [self.catalogs.table])
         clock = self.platform.bus.clock
         people = self.platform.people
-        desk = SegmentsDoor(people, self.catalogs, TOKENS, Rates(0, 1), clock)
+        standings = Standings(self.catalogs, self.platform.segment_ledger, clock)
+        desk = SegmentsDoor(people, standings, TOKENS, Rates(0, 1), clock)
         self.segments = reached(segments_api(desk, memory_reading(people)), "token")
         settings = HttpSettings(privacy=self.platform.privacy)
         tracer = self.platform.provider.get_tracer("edge")

@@ -18,8 +18,12 @@ ANN, BOB = str(uuid4()), str(uuid4())
 AT = "2026-01-05T12:00:00Z"
 BUYERS = {
     "name": "buyers", "title": "Buyers", "description": "", "owner": "shop", "state": "live", "version": 2,
-    "condition": "count(buy) >= 1 ever", "size": 1234,
+    "condition": "count(buy) >= 1 ever", "size": 1234, "status": "live", "percent": None, "version_in_force": 2,
 }  # fmt: skip
+COUNTING = {"status": "counting", "percent": 40}
+EDITED = {**BUYERS, **COUNTING, "name": "edited", "version_in_force": 1}
+NEW = {**BUYERS, **COUNTING, "name": "new", "version": 1, "version_in_force": None, "size": 0}
+GONE = {**BUYERS, "name": "gone", "state": "archived", "status": "archived", "size": 0}
 LEFT = {"timer": 60, "merge": 6}
 BUCKET = {"start": AT, "entered": 1300, "left": 66, "net": 1234, "size": 1234, "left_by": LEFT}
 MOVES = {"buckets": [BUCKET], "entered": 1300, "left": 66, "volatility": 1.2}
@@ -33,8 +37,11 @@ LEAF = {
     "flips_if": [{"words": "2 more buy"}],
 }
 ANSWERS: dict[str, dict[str, Any]] = {
-    "/v1/segments": {"segments": [BUYERS, {**BUYERS, "name": "gone", "state": "archived", "size": 0}]},
+    "/v1/segments": {"segments": [BUYERS, EDITED, NEW, GONE]},
     "/v1/segments/buyers": BUYERS,
+    "/v1/segments/edited": EDITED,
+    "/v1/segments/edited/size": {"version": 1, "size": 1234, "population": 10_000, "share": 0.1234},
+    "/v1/segments/edited/activity": MOVES,
     "/v1/segments/buyers/size": {"size": 1234, "population": 10_000, "share": 0.1234},
     "/v1/segments/buyers/activity": MOVES,
     "/v1/segments/buyers/activity?bucket=day": MOVES,
@@ -52,6 +59,9 @@ ANSWERS: dict[str, dict[str, Any]] = {
     f"/v1/segments/buyers/explain/{ANN}": {
         "title": "Buyers", "segment": "buyers", "summary": "not in, would enter if 2 more buy", "why": {
             "condition": "(count(buy) >= 3)", "satisfied": False, "value": None, "of": [LEAF]},
+    },
+    f"/v1/segments/new/explain/{ANN}": {
+        "title": "New", "segment": "new", "summary": "nobody is in it yet", "why": None,
     },
 }  # fmt: skip
 SURE = {"condition": "count(buy) >= 1 ever", "population": 5000, "unknown_parts": [], "bounds": None,
@@ -110,13 +120,21 @@ def cdp(url: str, *words: str, code: int = 0) -> str:
 
 
 def test_all_of_them_and_one(url: str) -> None:
-    assert [line.split() for line in cdp(url, "list").splitlines()] == [
-        ["buyers", "live", "v2", "1,234", "Buyers"], ["gone", "archived", "v2", "0", "Buyers"],
+    assert [" ".join(line.split()) for line in cdp(url, "list").splitlines()] == [
+        "buyers live v2 1,234 Buyers", "edited counting 40% v1 -> v2 1,234 Buyers",
+        "new counting 40% none -> v1 0 Buyers", "gone archived v2 0 Buyers",
     ]  # fmt: skip
     shown = cdp(url, "show", "buyers")
     assert "1,234 people, 12.34% of 10,000 people" in shown
     assert "in 30 days 1,300 entered, 66 left, volatility 1.20" in shown
     assert json.loads(cdp(url, "show", "buyers", "--json"))["share"] == 0.1234
+
+
+def test_how_far_a_segment_has_come(url: str) -> None:
+    assert "  counting 40%, v1 -> v2, owned by shop" in cdp(url, "show", "edited").splitlines()
+    assert "  live, v2, owned by shop" in cdp(url, "show", "buyers").splitlines()
+    assert json.loads(cdp(url, "show", "edited", "--json"))["version"] == 2
+    assert cdp(url, "explain", "new", ANN) == "New: nobody is in it yet\n"
 
 
 def test_activity_and_overlap(url: str) -> None:

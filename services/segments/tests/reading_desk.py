@@ -16,7 +16,9 @@ from cdp_segments.catalogs import Catalogs
 from cdp_segments.domain.engine import involved, react, wake
 from cdp_segments.domain.telling import Delivery, acknowledge, milliseconds_of
 from cdp_segments.history.handlers import stages
+from cdp_segments.ledger import memory_ledger
 from cdp_segments.reading import memory_reading
+from cdp_segments.standings import Standings
 from cdp_segments.store import MemoryPersonStore
 from cdp_testkit import LocalBus
 from pydantic import SecretStr
@@ -40,7 +42,8 @@ class Desk:
         self.reading = replace(memory_reading(self.people), preview_seconds=preview_seconds)
         self.bus = LocalBus(self.clock)
         self.bus.attach("segments-evaluator", stages(self.reading.histories))
-        api = build_api(Door(self.people, self.catalogs, TOKENS, rates, self.clock), self.reading)
+        standings = Standings(self.catalogs, memory_ledger(), self.clock)
+        api = build_api(Door(self.people, standings, TOKENS, rates, self.clock), self.reading)
         self.client = httpx.AsyncClient(transport=httpx.ASGITransport(api), base_url="http://x")
 
     def define(self, *definitions):

@@ -44,6 +44,7 @@ async def test_segments_with_their_sizes(desk):
 async def test_one_segment(desk):
     status, answer = await desk.get("/v1/segments/flash")
     assert (status, answer["title"], answer["version"], answer["size"]) == (200, "Flash", 1, 1)
+    assert (answer["status"], answer["percent"], answer["version_in_force"]) == ("live", None, 1)
     assert answer["when"]["window"] == {"kind": "sliding", "seconds": 5}
 
 
@@ -53,7 +54,7 @@ async def test_members_page_by_page(desk, make):
     _, last = await desk.get("/v1/segments/viewed/members", limit=1, cursor=second["next"])
     found = [m["profile_id"] for page in (first, second) for m in page["members"]]
     assert found == sorted(str(make.profile_id(name)) for name in ("ann", "bob"))
-    assert last == {"members": [], "next": None}
+    assert last == {"status": "live", "members": [], "next": None}
 
 
 async def test_the_segments_of_a_person(desk, make):
@@ -99,7 +100,7 @@ async def test_why_somebody_stays(desk, make):
     _, why = await desk.get(f"/v1/segments/viewed/explain/{make.profile_id('bob')}")
     assert (why["summary"], why["why"]["value"]) == ("in, until something happens", 2)
     _, why = await desk.get(f"/v1/segments/gone/explain/{make.profile_id('bob')}")
-    assert why["summary"] == "nobody is in an archived segment"
+    assert (why["summary"], why["why"]) == ("nobody is in an archived segment", None)
 
 
 async def test_a_visit_is_explained_by_its_events(desk, make):

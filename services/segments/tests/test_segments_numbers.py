@@ -42,8 +42,8 @@ async def test_a_size_is_a_share_of_all_people(desk):
     status, answer = await desk.get("/v1/segments/bought/size")
     assert status == 200
     assert answer == {
-        "segment": "bought", "version": 1, "size": 11, "population": 41, "share": 11 / 41,
-        "as_of": "2026-01-05T12:00:00Z",
+        "segment": "bought", "version": 1, "status": "live", "percent": None, "size": 11,
+        "population": 41, "share": 11 / 41, "as_of": "2026-01-05T12:00:00Z",
     }  # fmt: skip
 
 

@@ -20,8 +20,10 @@ from cdp_segments.census import MongoCensus
 from cdp_segments.domain.catalog import Catalog
 from cdp_segments.domain.segments import compile_segment
 from cdp_segments.history.store import MongoHistoryStore
+from cdp_segments.ledger import mongo_ledger
 from cdp_segments.reading import Reading
 from cdp_segments.settings import SenderSettings, Settings
+from cdp_segments.standings import Standings
 from cdp_segments.store import MongoPersonStore
 from pydantic import SecretStr, ValidationError
 
@@ -72,7 +74,8 @@ async def test_readers_are_told_while_the_store_is_away(make, noon):
     definition = encode(SEGMENTS_DEFINED, make.segment("s", kind="count", event="view"), source="test", now=noon)
     catalogs.table.apply("demo/s", definition.value)
     catalogs.table.caught_up = True
-    door = Door(people, catalogs, Tokens([(SecretStr("token"), "demo")]), Rates(0, 1), app.SystemClock())
+    standings = Standings(catalogs, mongo_ledger(people), app.SystemClock())
+    door = Door(people, standings, Tokens([(SecretStr("token"), "demo")]), Rates(0, 1), app.SystemClock())
     api = build_api(door, Reading(MongoCensus(people), MongoHistoryStore(mongo)))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(api), base_url="http://x") as client:
         for path in ("/v1/segments", "/v1/segments/s/members", f"/v1/profiles/{make.profile_id('ann')}/segments"):

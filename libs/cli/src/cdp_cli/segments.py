@@ -27,7 +27,7 @@ Profile = Annotated[UUID, typer.Argument(help="the person's profile id")]
 
 @app.command("list")
 def list_segments(url: Url, token: Token, as_json: AsJson = False) -> None:
-    """Print every segment with its state, version and size."""
+    """Print every segment: how far it has come, the version in force and the one wanted, and its size."""
     show(ask("GET", f"{url}/v1/segments", token), segment_lines, as_json=as_json)
 
 
@@ -37,7 +37,7 @@ def show_segment(name: Name, url: Url, token: Token, as_json: AsJson = False) ->
     found = ask("GET", f"{url}/v1/segments/{name}", token)
     size = ask("GET", f"{url}/v1/segments/{name}/size", token)
     activity = ask("GET", f"{url}/v1/segments/{name}/activity", token)
-    show({**found, **size, "activity": activity}, detail_lines, as_json=as_json)
+    show({**size, **found, "activity": activity}, detail_lines, as_json=as_json)
 
 
 @app.command()
@@ -116,7 +116,7 @@ def explain(name: Name, profile_id: Profile, url: Url, token: Token, as_json: As
 
 def segment_lines(answer: Json) -> Iterator[str]:
     """A line a segment."""
-    rows = [[s["name"], s["state"], f"v{s['version']}", f"{s['size']:,}", s["title"]] for s in answer["segments"]]
+    rows = [[s["name"], come(s), versions(s), f"{s['size']:,}", s["title"]] for s in answer["segments"]]
     return columns(rows, right={3})
 
 
@@ -124,12 +124,25 @@ def detail_lines(answer: Json) -> Iterator[str]:
     """What there is to say of one."""
     share = answer["share"]
     yield f"{answer['name']}  {answer['title']}"
-    yield f"  {answer['state']}, version {answer['version']}, owned by {answer['owner'] or 'nobody'}"
+    yield f"  {come(answer)}, {versions(answer)}, owned by {answer['owner'] or 'nobody'}"
     yield f"  {answer['condition']}"
     part = "" if share is None else f", {share:.2%} of {answer['population']:,} people"
     yield f"  {answer['size']:,} people{part}"
     moves = answer["activity"]
     yield f"  in 30 days {moves['entered']:,} entered, {moves['left']:,} left{unrest(moves['volatility'])}"
+
+
+def come(segment: Json) -> str:
+    """How far it has come."""
+    return f"{segment['status']} {segment['percent']}%" if segment["status"] == "counting" else segment["status"]
+
+
+def versions(segment: Json) -> str:
+    """The version in force, and the one that is wanted, if that is another."""
+    in_force, wanted = segment["version_in_force"], f"v{segment['version']}"
+    if in_force == segment["version"]:
+        return wanted
+    return f"{'none' if in_force is None else f'v{in_force}'} -> {wanted}"
 
 
 def activity_lines(answer: Json) -> Iterator[str]:
@@ -204,7 +217,8 @@ def flip_cells(flip: Json) -> list[str]:
 def explanation_lines(answer: Json) -> Iterator[str]:
     """The summary, then the condition as a tree."""
     yield f"{answer['title'] or answer['segment']}: {answer['summary']}"
-    yield from part_lines(answer["why"], 1)
+    if answer["why"]:
+        yield from part_lines(answer["why"], 1)
 
 
 def part_lines(part: Json, depth: int) -> Iterator[str]:

@@ -29,6 +29,7 @@ from cdp_segments.sender.posting import Poster
 from cdp_segments.sender.signing import SecretFiles
 from cdp_segments.sender.views import Views
 from cdp_segments.settings import SenderSettings, Settings
+from cdp_segments.standings import Standings
 from cdp_segments.store import MongoPersonStore
 from cdp_segments.timers import RedisTimers
 
@@ -58,8 +59,9 @@ def build_http(settings: Settings | None = None) -> Role:
     mongo = settings.mongo.model_copy(update={"timeout_seconds": settings.read_seconds})
     people, histories = MongoPersonStore(mongo), MongoHistoryStore(mongo)
     rates = Rates(settings.http.requests_per_second, settings.http.burst_seconds)
+    standings = Standings(catalogs, mongo_ledger(people), SystemClock())
     reading = Reading(MongoCensus(people), histories, settings.preview_seconds)
-    api = build_api(Door(people, catalogs, settings.tokens, rates, SystemClock()), reading)
+    api = build_api(Door(people, standings, settings.tokens, rates, SystemClock()), reading)
     return role(
         "segments-http",
         kafka=settings.kafka,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Final, TypeAlias
 
 from cdp_contracts.definitions_v1 import SegmentDefined
@@ -13,6 +13,7 @@ from cdp_runtime.tables import AnyTable, GlobalTable
 from cdp_segments.computed_tables import ComputedTables
 from cdp_segments.domain.catalog import Catalog
 from cdp_segments.domain.segments import Segment, compile_segment
+from cdp_segments.domain.worlds import World
 
 SegmentTable: TypeAlias = GlobalTable[SegmentDefined, Segment]
 NOTHING: Final = Catalog()
@@ -79,3 +80,25 @@ class Catalogs:
     def _changed(self, key: str) -> None:
         self.revision += 1
         self._catalogs.pop(key.partition("/")[0], None)
+
+
+class Worlds:
+    """The world of every tenant, put together again once its definitions or what is in force changed."""
+
+    def __init__(self, catalogs: Catalogs) -> None:
+        self._catalogs = catalogs
+        self._worlds: dict[str, tuple[tuple[int, int], World]] = {}
+
+    @property
+    def tenants(self) -> Set[str]:
+        """Those that were asked for."""
+        return self._worlds.keys()
+
+    def of(self, tenant: str, in_force: Mapping[str, SegmentDefined], rev: int) -> World:
+        """The tenant's, given the definitions in force and the revision of their record."""
+        key = self._catalogs.revision, rev
+        known = self._worlds.get(tenant)
+        if known is None or known[0] != key:
+            wanted = self._catalogs.wanted().get(tenant, [])
+            known = self._worlds[tenant] = (key, World(wanted, self._catalogs.compiled(in_force)))
+        return known[1]

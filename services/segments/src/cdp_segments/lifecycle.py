@@ -21,10 +21,10 @@ from cdp_runtime.batch import Tick
 from cdp_runtime.transport import History
 
 from cdp_segments.alarms import alarms_of, move_on
-from cdp_segments.catalogs import Catalogs
+from cdp_segments.catalogs import Catalogs, Worlds
 from cdp_segments.domain.feeds import feeds_of, lacking
 from cdp_segments.domain.holding import hold
-from cdp_segments.domain.progress import InForce, Progress, Replay
+from cdp_segments.domain.progress import InForce, Progress, Replay, first_ever
 from cdp_segments.domain.telling import milliseconds_of, moment_of
 from cdp_segments.domain.worlds import World
 from cdp_segments.ledger import Ledger
@@ -74,7 +74,7 @@ class Lifecycle:
         self._timers = timers
         self._ledger = ledger
         self._replaying = Replaying(people, history)
-        self._worlds: dict[str, tuple[tuple[int, int], World]] = {}
+        self._worlds = Worlds(catalogs)
         self._standing: Standing | None = None
         self._settled: Stamp | None = None
 
@@ -133,24 +133,16 @@ class Lifecycle:
     async def _load(self) -> Standing:
         """What is wanted beside what is in force. Where nothing ever was, all is that is wanted."""
         wanted = self._catalogs.wanted()
-        in_force = await self._ledger.in_force.load({*wanted, *self._worlds})
+        in_force = await self._ledger.in_force.load({*wanted, *self._worlds.tenants})
         progress = await self._ledger.progress.load(map(str, await self._replaying.partitions()))
-        if not any(record.rev for record in (*in_force.values(), *progress.values())):
+        if first_ever(in_force.values(), progress.values()):
             for tenant, segments in wanted.items():
                 in_force[tenant].put({segment.name: segment.definition for segment in segments})
             await self._ledger.in_force.save(in_force)
         standing = Standing(in_force, progress)
         for tenant, record in in_force.items():
-            standing.worlds[tenant] = self._world(tenant, record)
+            standing.worlds[tenant] = self._worlds.of(tenant, record.definitions, record.rev)
         return standing
-
-    def _world(self, tenant: str, record: InForce) -> World:
-        key = self._catalogs.revision, record.rev
-        known = self._worlds.get(tenant)
-        if known is None or known[0] != key:
-            wanted = self._catalogs.wanted().get(tenant, [])
-            known = self._worlds[tenant] = (key, World(wanted, self._catalogs.compiled(record.definitions)))
-        return known[1]
 
     def _let_go(self, progress: Progress, standing: Standing) -> None:
         """A partition that nobody ever had counts what is in force from its beginning."""

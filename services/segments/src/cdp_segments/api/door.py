@@ -16,10 +16,10 @@ from fastapi import Depends
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from cdp_segments.api.problems import NoSuchProfile, NoSuchSegment, TooMany, Unauthorized, Unavailable
-from cdp_segments.catalogs import Catalogs
 from cdp_segments.domain.person import Person, person_id
-from cdp_segments.domain.segments import Segment
+from cdp_segments.domain.statuses import Come
 from cdp_segments.domain.telling import milliseconds_of
+from cdp_segments.standings import Standing, Standings
 from cdp_segments.store import PersonStore
 
 T = TypeVar("T")
@@ -31,7 +31,7 @@ class Door:
     """Where readers come in. Redirects are followed: an absorbed profile's id answers its survivor."""
 
     people: PersonStore
-    catalogs: Catalogs
+    standings: Standings
     tokens: Tokens[str]
     rates: Rates
     clock: Clock
@@ -49,13 +49,17 @@ class Door:
         wait = self.rates.wait(holder.name)
         if wait:
             raise TooMany(wait)
-        if not self.catalogs.table.ready:
+        if not self.standings.ready:
             raise Unavailable
         return holder.grant
 
-    def segment(self, tenant: str, name: str) -> Segment:
-        """A segment of the tenant, archived ones too."""
-        found = self.catalogs.table.get(f"{tenant}/{name}")
+    async def standing(self, tenant: str) -> Standing:
+        """What is in force for the tenant, and how far the rest has come."""
+        return await self.available(self.standings.of(tenant))
+
+    async def segment(self, tenant: str, name: str) -> Come:
+        """How far a segment of the tenant has come, archived ones too."""
+        found = (await self.standing(tenant)).segment(name)
         if found is None:
             raise NoSuchSegment
         return found

@@ -11,7 +11,8 @@ Example: TypeAlias = dict[str, Any]
 ANN: Final = "0198f2a0-6c1e-7a43-9a39-1f0f5ad0a002"
 NOON: Final = "2026-03-01T12:00:00Z"
 SIZE: Final[Example] = {
-    "segment": "engaged-shoppers", "version": 3, "size": 1840, "population": 52310, "share": 0.0352, "as_of": NOON,
+    "segment": "engaged-shoppers", "version": 3, "status": "counting", "percent": 40, "size": 1840,
+    "population": 52310, "share": 0.0352, "as_of": NOON,
 }  # fmt: skip
 ACTIVITY: Final[Example] = {
     "segment": "engaged-shoppers", "bucket": "hour",
@@ -31,6 +32,14 @@ OVERLAP: Final[Example] = {
 }  # fmt: skip
 CONDITION: Final[Example] = {
     "kind": "count", "event": "Product Viewed", "op": ">", "n": 3, "window": {"kind": "sliding", "seconds": 86400},
+}  # fmt: skip
+SEGMENT: Final[Example] = {
+    "name": "engaged-shoppers", "title": "Engaged shoppers", "description": "", "owner": "team-onsite",
+    "state": "live", "version": 4, "status": "counting", "percent": 40, "version_in_force": 3,
+    "condition": "count(Product Viewed) > 3 in the last 24 h", "size": 1840, "when": CONDITION,
+}  # fmt: skip
+SEGMENTS: Final[Example] = {
+    "segments": [{key: value for key, value in SEGMENT.items() if key != "when"}],
 }  # fmt: skip
 PREVIEW_ASKED: Final[Example] = {"when": CONDITION, "sample": 10_000, "exact": False}
 PREVIEW: Final[Example] = {

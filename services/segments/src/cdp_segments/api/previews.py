@@ -107,12 +107,13 @@ class PreviewDesk:
     async def preview(self, token: Token, asked: PreviewRequest) -> PreviewView:
         """How many people a condition would hold of: an estimate, and below 100,000 people the number.
 
-        Nothing is counted for a condition before it is defined: what no live segment counts is told apart in
-        `unknown_parts`, and never taken for zero.
+        Nothing is counted for a condition before it is defined: what no live segment counts, or none is done
+        counting, is told apart in `unknown_parts`, and never taken for zero.
         """
         tenant = self.door.tenant(token)
+        standing = await self.door.standing(tenant)
         try:
-            preview = Preview.of(asked.when, self.door.catalogs.of(tenant))
+            preview = Preview.of(asked.when, standing.catalog)
         except BadCondition as fault:
             raise ConditionProblem(fault.faults) from None
         population = await self.door.available(self.populations.of(tenant))

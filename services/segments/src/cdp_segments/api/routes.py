@@ -28,7 +28,7 @@ from cdp_segments.api.views import (
     segment_view,
 )
 from cdp_segments.domain.explaining import Explanation, explain
-from cdp_segments.domain.segments import Segment
+from cdp_segments.domain.statuses import Come
 from cdp_segments.reading import Reading
 
 Cursor: TypeAlias = Annotated[UUID | None, Query(description="`next` of the page before")]
@@ -46,14 +46,14 @@ class Desk:
     async def segments(self, token: Token) -> SegmentList:
         """All segments with their sizes, archived ones too."""
         tenant = self.door.tenant(token)
-        defined = self.door.catalogs.defined(tenant)
-        sizes = await self._sizes(tenant, defined)
-        return SegmentList(segments=tuple(map(segment_view, defined, sizes)))
+        found = (await self.door.standing(tenant)).segments()
+        sizes = await self._sizes(tenant, found)
+        return SegmentList(segments=tuple(map(segment_view, found, sizes)))
 
     async def segment(self, token: Token, name: str) -> SegmentDetail:
         """One segment with its condition."""
         tenant = self.door.tenant(token)
-        segment = self.door.segment(tenant, name)
+        segment = await self.door.segment(tenant, name)
         return segment_detail(segment, await self.door.available(self.door.people.size(tenant, name)))
 
     async def members(
@@ -61,33 +61,36 @@ class Desk:
     ) -> Response:
         """The people in a segment, page by page. Who enters meanwhile may be missed, nobody is shown twice."""
         tenant = self.door.tenant(token)
-        self.door.segment(tenant, name)
+        segment = await self.door.segment(tenant, name)
         after = str(cursor) if cursor else ""
         page = await self.door.available(self.door.people.members(tenant, name, after, limit))
         following = page[-1].profile_id if len(page) == limit else None
-        return answer_unless_known(MemberPage(members=tuple(map(member_view, page)), next=following), known)
+        members = tuple(map(member_view, page))
+        return answer_unless_known(MemberPage(status=segment.status, members=members, next=following), known)
 
     async def profile(self, token: Token, profile_id: UUID) -> ProfileSegments:
         """Every segment that a person is in."""
         tenant = self.door.tenant(token)
-        return profile_segments(await self.door.person(tenant, profile_id), self.door.catalogs.of(tenant))
+        catalog = (await self.door.standing(tenant)).catalog
+        return profile_segments(await self.door.person(tenant, profile_id), catalog)
 
     async def why(self, token: Token, name: str, profile_id: UUID) -> Explanation:
         """Why a person is in a segment or is not, condition by condition, as of now."""
         tenant = self.door.tenant(token)
-        segment = self.door.segment(tenant, name)
+        segment = await self.door.segment(tenant, name)
+        catalog = (await self.door.standing(tenant)).catalog
         person = await self.door.person(tenant, profile_id)
         now = max(self.door.now, person.evaluated_at)
-        return explain(segment, person, self.door.catalogs.of(tenant), now)
+        return explain(segment, person, catalog, now)
 
-    async def _sizes(self, tenant: str, defined: Sequence[Segment]) -> list[int]:
+    async def _sizes(self, tenant: str, found: Sequence[Come]) -> list[int]:
         turns = asyncio.Semaphore(COUNTED_AT_ONCE)
 
-        async def size(segment: Segment) -> int:
+        async def size(segment: Come) -> int:
             async with turns:
-                return await self.door.people.size(tenant, segment.name)
+                return await self.door.people.size(tenant, segment.wanted.name)
 
-        return await self.door.available(asyncio.gather(*map(size, defined)))
+        return await self.door.available(asyncio.gather(*map(size, found)))
 
 
 def build_api(door: Door, reading: Reading) -> FastAPI:

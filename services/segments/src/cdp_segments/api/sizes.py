@@ -16,9 +16,10 @@ from cdp_segments.api.door import Door, Token
 from cdp_segments.api.examples import ACTIVITY, OVERLAP, SIZE, shown
 from cdp_segments.api.populations import Populations
 from cdp_segments.api.problems import BadRange
-from cdp_segments.api.views import View
+from cdp_segments.api.views import PERCENT, STATUS, View
 from cdp_segments.census import Census
 from cdp_segments.domain.activity import DAY, DAYS_KEPT, HOUR, Activity
+from cdp_segments.domain.statuses import Status
 from cdp_segments.domain.telling import milliseconds_of, moment_of
 from cdp_segments.history.store import HistoryStore
 
@@ -39,7 +40,9 @@ class SizeView(View):
     model_config = shown(SIZE)
 
     segment: str
-    version: int
+    version: int | None = Field(description="in force; null while none is, and nobody is in the segment")
+    status: Status = Field(description=STATUS)
+    percent: int | None = Field(description=PERCENT)
     size: int
     population: int = Field(description="all people known; counted at most a minute ago")
     share: float | None = Field(description="size / population; null while nobody is known")
@@ -112,12 +115,14 @@ class SizeDesk:
     async def size(self, token: Token, name: str) -> SizeView:
         """How many people are in a segment now, and which share of all people that is."""
         tenant = self.door.tenant(token)
-        segment = self.door.segment(tenant, name)
+        segment = await self.door.segment(tenant, name)
         size = await self.door.available(self.door.people.size(tenant, name))
         population = await self.door.available(self.populations.of(tenant))
         return SizeView(
             segment=name,
-            version=segment.definition.version,
+            version=segment.version,
+            status=segment.status,
+            percent=segment.percent,
             size=size,
             population=population,
             share=size / population if population else None,
@@ -132,7 +137,7 @@ class SizeDesk:
         Kept for 100 days. Flips are counted a moment after they are told.
         """
         tenant = self.door.tenant(token)
-        self.door.segment(tenant, name)
+        await self.door.segment(tenant, name)
         now, length = self.door.now, LENGTHS[bucket]
         first, last = span(start, to, bucket, now)
         size = await self.door.available(self.door.people.size(tenant, name))
@@ -146,7 +151,7 @@ class SizeDesk:
         """How many people are in both of two segments, and in one alone."""
         tenant = self.door.tenant(token)
         for name in (a, b):
-            self.door.segment(tenant, name)
+            await self.door.segment(tenant, name)
         people = self.door.people
         asked = asyncio.gather(people.size(tenant, a), people.size(tenant, b), self.census.both(tenant, a, b))
         size_a, size_b, both = await self.door.available(asked)

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from cdp_contracts.conditions_v1 import Condition
 from cdp_contracts.definitions_v1 import SegmentState
 from pydantic import BaseModel, ConfigDict, Field
 
+from cdp_segments.api.examples import SEGMENT, SEGMENTS, shown
 from cdp_segments.domain.catalog import Catalog
 from cdp_segments.domain.person import Person
-from cdp_segments.domain.segments import Segment
+from cdp_segments.domain.statuses import Come, Status
 from cdp_segments.domain.telling import moment_of
 from cdp_segments.domain.wording import words
 from cdp_segments.store import Membership
+
+STATUS: Final = (
+    "how far it has come: of a segment that is counting, the wanted version is not in force yet, and the version "
+    "in force serves, if there is one"
+)
+PERCENT: Final = "of what happened before that is counted, while counting; at 100 it waits for its time"
 
 
 class View(BaseModel):
@@ -30,20 +38,27 @@ class SegmentView(View):
     title: str
     description: str
     owner: str
-    state: SegmentState
-    version: int
-    condition: str = Field(description="in words")
+    state: SegmentState = Field(description="wanted, as defined")
+    version: int = Field(description="wanted, as defined")
+    status: Status = Field(description=STATUS)
+    percent: int | None = Field(description=PERCENT)
+    version_in_force: int | None = Field(description="null while none is, and nobody is in the segment")
+    condition: str = Field(description="of the version wanted, in words")
     size: int
 
 
 class SegmentDetail(SegmentView):
     """A segment with its condition as defined."""
 
+    model_config = shown(SEGMENT)
+
     when: Condition
 
 
 class SegmentList(View):
     """All segments of the tenant, by name."""
+
+    model_config = shown(SEGMENTS)
 
     segments: tuple[SegmentView, ...]
 
@@ -61,6 +76,7 @@ class MemberView(View):
 class MemberPage(View):
     """Some members in the order of their ids."""
 
+    status: Status = Field(description=STATUS)
     members: tuple[MemberView, ...]
     next: str | None = Field(description="the cursor of the next page; null on the last")
 
@@ -81,19 +97,21 @@ class ProfileSegments(View):
     segments: dict[str, MembershipView]
 
 
-def segment_view(segment: Segment, size: int) -> SegmentView:
+def segment_view(segment: Come, size: int) -> SegmentView:
     """A segment as listed."""
     return SegmentView(**_fields(segment), size=size)
 
 
-def segment_detail(segment: Segment, size: int) -> SegmentDetail:
+def segment_detail(segment: Come, size: int) -> SegmentDetail:
     """A segment by itself."""
-    return SegmentDetail(**_fields(segment), size=size, when=segment.definition.when)
+    return SegmentDetail(**_fields(segment), size=size, when=segment.wanted.definition.when)
 
 
-def _fields(segment: Segment) -> dict[str, object]:
-    shown = {"name", "title", "description", "owner", "state", "version"}
-    return {**segment.definition.model_dump(include=shown), "condition": words(segment.definition.when)}
+def _fields(segment: Come) -> dict[str, object]:
+    fields = {"name", "title", "description", "owner", "state", "version"}
+    wanted = segment.wanted.definition
+    come = {"status": segment.status, "percent": segment.percent, "version_in_force": segment.version}
+    return {**wanted.model_dump(include=fields), **come, "condition": words(wanted.when)}
 
 
 def member_view(membership: Membership) -> MemberView:

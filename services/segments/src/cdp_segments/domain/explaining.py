@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 from uuid import UUID
@@ -21,11 +22,17 @@ from cdp_segments.domain.remedies import Remedies, Remedy, by_the_clock, fewest,
 from cdp_segments.domain.segments import Segment
 from cdp_segments.domain.sequences import SequenceLeaf
 from cdp_segments.domain.sessions import SessionLeaf
+from cdp_segments.domain.statuses import Come, Status
 from cdp_segments.domain.telling import moment_of
 from cdp_segments.domain.windows import FOREVER
 from cdp_segments.domain.wording import counted, words
 
 NEWEST: Final = 5
+NOBODY_IS_IN: Final[dict[Status, str]] = {
+    "draft": "nobody is in a draft",
+    "paused": "nobody is in it: it was paused before it was in force",
+    "archived": "nobody is in an archived segment",
+}
 Kind = Literal[
     "and", "or", "not", "trait", "dwell", "count", "aggregate", "ratio", "sequence", "absence", "first", "last",
     "in_session", "in_segment", "bucket",
@@ -60,7 +67,8 @@ class Explanation(BaseModel):
 
     segment: str
     title: str
-    segment_version: int
+    segment_version: int = Field(description="in force, if one is; else wanted")
+    status: Status = Field(description="how far the segment has come")
     profile_id: UUID = Field(description="the survivor's if the profile asked for was absorbed")
     member: bool = Field(description="as told in the last membership message")
     satisfied: bool = Field(description="what the condition says at this moment")
@@ -72,39 +80,63 @@ class Explanation(BaseModel):
     up_to_date: bool = Field(description="false until the person is held against definitions that changed since")
     at: datetime
     would_enter_if: tuple[Remedy, ...] | None = Field(
-        description="the smallest changes, all of them needed, by which the condition would hold; null if it does"
+        description="the smallest changes, all of them needed, by which the condition would hold; null if it does,"
+        " or if `why` is null"
     )
-    why: Part
+    why: Part | None = Field(
+        description="null while the segment is counted for the first time, a draft, or archived: nobody is in it"
+    )
 
 
-def explain(segment: Segment, person: Person, catalog: Catalog, now: int) -> Explanation:
-    """Everything that speaks for or against the membership at an instant."""
-    segment = catalog.segments.get(segment.name, segment)
-    member = person.members.get(segment.name)
-    flip, satisfied = segment.next_flip(person, now), segment.truth(person, now)
-    why = _part(segment.definition.when, person, catalog, now)
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the condition in force says of somebody; nothing where none is whose events are counted."""
+
+    summary: str
+    satisfied: bool = False
+    flip: int | None = None
+    why: Part | None = None
+
+
+def explain(come: Come, person: Person, catalog: Catalog, now: int) -> Explanation:
+    """Everything that speaks for or against the membership at an instant, by the version in force."""
+    segment, member = come.serving or come.wanted, person.members.get(come.wanted.name)
+    found = _verdict(come, person, catalog, now)
     return Explanation(
         segment=segment.name,
         title=segment.definition.title,
         segment_version=segment.definition.version,
+        status=come.status,
         profile_id=UUID(person.profile_id),
         member=member is not None,
-        satisfied=satisfied,
-        summary=_summary(segment, person, now, flip, why),
+        satisfied=found.satisfied,
+        summary=found.summary,
         since=moment_of(member.since) if member else None,
-        expires_at=moment_of(flip) if member and flip is not None else None,
+        expires_at=moment_of(found.flip) if member and found.flip is not None else None,
         version=person.version,
         evaluated_at=moment_of(person.evaluated_at),
         up_to_date=person.definitions == catalog.fingerprint,
         at=moment_of(now),
-        would_enter_if=None if satisfied else why.flips_if,
-        why=why,
+        would_enter_if=None if found.satisfied or found.why is None else found.why.flips_if,
+        why=found.why,
     )
 
 
+def _verdict(come: Come, person: Person, catalog: Catalog, now: int) -> Verdict:
+    if come.serving is None:
+        counted = f"nobody is in it yet: {come.percent} % of what happened before is counted"
+        return Verdict(counted if come.status == "counting" else NOBODY_IS_IN[come.status])
+    segment = catalog.segments.get(come.serving.name, come.serving)
+    why = _part(segment.definition.when, person, catalog, now)
+    satisfied = segment.truth(person, now)
+    if segment.name in catalog.paused:
+        way = "in" if segment.name in person.members else "not in"
+        return Verdict(f"{way}, and nobody enters or leaves while it is paused", satisfied, None, why)
+    flip = segment.next_flip(person, now)
+    return Verdict(_summary(segment, person, now, flip, why), satisfied, flip, why)
+
+
 def _summary(segment: Segment, person: Person, now: int, flip: int | None, why: Part) -> str:
-    if segment.definition.state == "archived":
-        return "nobody is in an archived segment"
     satisfied = segment.truth(person, now)
     if flip is None:
         return "in, until something happens" if satisfied else _would_enter(why.flips_if)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from cdp_contracts.definitions_v1 import SegmentDefined
 from cdp_runtime.records import Record, State
+
+from cdp_segments.domain.feeds import Feeds, covers
 
 
 class InForce(Record):
@@ -57,6 +60,14 @@ class Progress(Record):
         self.counting: dict[str, dict[str, int]] = {}
         self.replay: Replay | None = None
         self.held: dict[str, str] = {}
+
+    def share(self, tenant: str, needed: Feeds) -> float:
+        """How much of what is needed was counted here: 0 to 1."""
+        known, counting = self.known.get(tenant, {}), self.counting.get(tenant, {})
+        if covers(known, needed):
+            return 1.0
+        later = {key: max(known.get(key, 0), counting.get(key, 0)) for key in needed}
+        return self.replay.share if self.replay and covers(later, needed) else 0.0
 
     def keep(self, tenant: str, needed: dict[str, int]) -> None:
         """Let go of what is not counted any more: it would have a gap."""
@@ -111,6 +122,11 @@ class Progress(Record):
         found.replay = Replay(*state["replay"]) if state["replay"] else None
         found.held = dict(state["held"])
         return found
+
+
+def first_ever(in_force: Iterable[InForce], progress: Iterable[Progress]) -> bool:
+    """Whether nothing was ever in force or counted: then all that is defined is in force at once."""
+    return not any(record.rev for record in (*in_force, *progress))
 
 
 def dump(feeds: dict[str, dict[str, int]]) -> list[State]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from functools import cached_property
 
 from cdp_segments.domain.catalog import Catalog
@@ -70,9 +70,3 @@ class World:
             return True
         needed = feeds_of([self.target[segment.name]])
         return all(covers(each, needed) for each in known)
-
-
-def progress_of(needed: Feeds, known: Collection[Feeds], replays: Mapping[int, float]) -> float:
-    """How much of what is needed was counted, over all partitions: 0 to 1."""
-    shares = [1.0 if covers(feeds, needed) else replays.get(n, 0.0) for n, feeds in enumerate(known)]
-    return sum(shares) / len(shares) if shares else 1.0
