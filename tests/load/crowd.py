@@ -23,6 +23,7 @@ from cdp_contracts.topics import PROFILES_UPDATED
 from cdp_devstack.platform import PEPPER, TENANT
 from cdp_runtime.kafka_sends import partition_of
 from cdp_runtime.pseudonyms import Pseudonymizer
+from cdp_segments.domain.draws import draw
 from pymongo import MongoClient
 
 Place: TypeAlias = tuple[str, str]  # database, collection
@@ -117,11 +118,11 @@ def sealed(document: bytes, _: Names) -> bytes:
 
 
 def placed(document: bytes, names: Names) -> bytes:
-    """A record of the evaluator's with the partition that its person's messages come from."""
+    """A record of the evaluator's with the partition that its person's messages come from, and what is drawn."""
     state = bson.decode(document)
     partition = partition_of(names.profile_id.encode(), PARTITIONS, PARTITIONS)
     told = [[cause, partition, *rest] for cause, _, *rest in state["told"]]
-    return bson.encode({**state, "partition": partition, "told": told})
+    return bson.encode({**state, "partition": partition, "draw": draw(names.profile_id), "told": told})
 
 
 COMPUTED: Final[Mapping[Place, Callable[[bytes, Names], bytes]]] = {

@@ -50,6 +50,8 @@ from cdp_runtime.settings import PrivacySettings
 from cdp_runtime.transport import Headers, Incoming
 from cdp_segments.catalogs import Catalogs
 from cdp_segments.handlers import stages as evaluator_stages
+from cdp_segments.history.handlers import stages as flip_stages
+from cdp_segments.history.store import MemoryHistoryStore
 from cdp_segments.ledger import memory_ledger
 from cdp_segments.lifecycle import Lifecycle
 from cdp_segments.store import MemoryPersonStore
@@ -95,6 +97,7 @@ class Pipeline:
         self.profile_records = self.profiles.records
         self.profiles.records = self._watched(self.profiles.records, "profiles-writer", self.profiles)
         self.histories = MemoryHistories()
+        self.flips = MemoryHistoryStore()
         self.people = MemoryPersonStore()
         self.people_records = self.people.records
         self.people.records = self._watched(self.people.records, "segments-evaluator", self.people)
@@ -106,6 +109,7 @@ class Pipeline:
         self.matches = memory_store()
         self.matching = False
         self.keeping = False
+        self.counting = False
         self.edge_definitions = Definitions()
         self.bus.attach("collector-http", [], self.edge_definitions.tables)
         self.restart()
@@ -143,6 +147,8 @@ class Pipeline:
             self.start_matcher()
         if self.keeping:
             self.start_historian()
+        if self.counting:
+            self.start_flip_keeper()
 
     def _start_validator(self) -> None:
         known = Definitions()
@@ -172,6 +178,11 @@ class Pipeline:
         self.keeping = True
         histories = self._watched(self.histories, "profiles-historian")
         self.bus.attach("profiles-historian", historian_stages(histories, Bounds()))
+
+    def start_flip_keeper(self) -> None:
+        """Start the stage that nobody else needs, now and with all others from now on."""
+        self.counting = True
+        self.bus.attach("segments-evaluator", flip_stages(self._watched(self.flips, "segments-evaluator")))
 
     def receipts_desk(self) -> httpx.AsyncClient:
         """Where senders ask what became of an event."""
@@ -269,6 +280,7 @@ class Pipeline:
             "profiles": settled(self.profile_records.documents),
             "histories": (settled(self.histories.records.documents), self.histories.entries),
             "segments": settled(self.people_records.documents),
+            "flips": [settled(records.documents) for records in (self.flips.people, self.flips.sums)],
         }
 
 

@@ -39,7 +39,8 @@ MATCHER: Final = frozenset({"match_people", "absorb_people", "part_people", "set
 VERDICTS: Final = "apply_verdicts"
 PARTING: Final = frozenset({"part_persons", "part_profiles"})
 HISTORIAN: Final = "keep_histories"
-SILENT: Final = frozenset({RECEIPTS, HISTORIAN, "absorb_people", "part_people", "settle_pairs"})
+FLIP_KEEPER: Final = "keep_flips"
+SILENT: Final = frozenset({RECEIPTS, HISTORIAN, FLIP_KEEPER, "absorb_people", "part_people", "settle_pairs"})
 """From these nothing is emitted."""
 OUTSIDE: Final = frozenset({"route", "deliver", "keep", "take_back"})
 """What they bring about is for others: test_sender_crashes.py and test_sender_views.py break them off."""
@@ -111,6 +112,11 @@ class Steps:
         return self._handler.stage == HISTORIAN
 
     @property
+    def keeps_flips(self) -> bool:
+        """Whether it is the handler of the histories of segments, which nobody else needs."""
+        return self._handler.stage == FLIP_KEEPER
+
+    @property
     def matches(self) -> bool:
         """Whether it is one of the matcher's, which nobody else needs."""
         return self._handler.stage in MATCHER
@@ -162,6 +168,8 @@ async def told(script: Script | None = None, *, withdrawal: bool = True) -> Pipe
         platform.start_receipts()
     if isinstance(script, Steps) and script.keeps_histories:
         platform.start_historian()
+    if isinstance(script, Steps) and script.keeps_flips:
+        platform.start_flip_keeper()
     if isinstance(script, Steps) and script.matches:
         platform.start_matcher()
         return await told_of_matches(platform)  # a story of its own: nobody else's steps depend on it

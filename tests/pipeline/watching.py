@@ -11,7 +11,7 @@ from cdp_testkit import Action, LocalBus
 
 READS: Final = {
     "load", "pointers", "entities", "refusals", "due", "unmarked", "ping", "find", "members", "links_of", "splits",
-    "about", "newest",
+    "about", "newest", "load_activity",
 }  # fmt: skip
 """Calls that change nothing: one step each. Every other call is taken apart."""
 

@@ -147,7 +147,7 @@ def test_what_cannot_hold_values_waits_instead_of_losing_them(make):
     story.happens(make.event(1, "ann"))
     assert story.person().written_as == 1
     story.happens(make.event(2, "ann", "buy", price=0.1))
-    assert story.person().written_as == Person.schema_version == 3
+    assert story.person().written_as == 3 <= Person.schema_version
     state = bson.decode(bson.encode(story.person().to_state()))
     assert Person.from_state(story.person().id, state).rings == story.person().rings
 
