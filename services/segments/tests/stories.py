@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from cdp_segments.domain.engine import react, wake
+from cdp_segments.domain.explaining import explain
 from cdp_segments.domain.person import Person
+from cdp_segments.domain.statuses import Come
 from cdp_segments.domain.telling import Delivery, acknowledge, milliseconds_of
 
 DAY = 86400
@@ -36,6 +38,11 @@ class Story:
 
     def segments(self, who="ann"):
         return set(self.person(who).members)
+
+    def explained(self, name="s", now=None):
+        segment, person = self.catalog.segments[name], self.person()
+        come = Come(segment, segment, "live", None)
+        return explain(come, person, self.catalog, person.evaluated_at if now is None else now)
 
 
 def count(event="view", op=">=", n=1, **more):

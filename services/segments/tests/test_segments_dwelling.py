@@ -6,7 +6,6 @@ from datetime import timedelta
 
 import pytest
 from cdp_segments.domain import quantities
-from cdp_segments.domain.explaining import explain
 from cdp_segments.domain.reasons import TOLD
 from cdp_segments.domain.segments import compile_segment
 from cdp_segments.domain.wording import words
@@ -23,8 +22,7 @@ def told(messages, noon):
 
 
 def explained(story):
-    person = story.person()
-    return explain(story.catalog.segments["s"], person, story.catalog, person.evaluated_at).why
+    return story.explained().why
 
 
 def late(update, noon, seconds):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from cdp_contracts.conditions_v1 import Absence
 from cdp_segments.domain.belonging import number_of
-from cdp_segments.domain.explaining import explain
 from cdp_segments.domain.reasons import TOO_YOUNG
 from cdp_segments.domain.segments import compile_segment, linked
 from cdp_segments.domain.wording import words
@@ -28,8 +27,7 @@ def within(segment):
 
 
 def explained(story, segment):
-    person = story.person()
-    return explain(story.catalog.segments[segment], person, story.catalog, person.evaluated_at).why
+    return story.explained(segment).why
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ import random
 import bson
 import pytest
 from cdp_contracts.conditions_v1 import Ratio
-from cdp_segments.domain.explaining import explain
 from cdp_segments.domain.person import Person
 from cdp_segments.domain.quantities import MARKS_KEPT, amount
 from cdp_segments.domain.reasons import CAPPED
@@ -35,8 +34,7 @@ def counted(event, **more):
 
 
 def explained(story, segment):
-    person = story.person()
-    return explain(story.catalog.segments[segment], person, story.catalog, person.evaluated_at).why
+    return story.explained(segment).why
 
 
 @pytest.mark.parametrize(
@@ -110,7 +108,7 @@ def test_who_views_the_high_end_and_buys_on_a_budget(make, noon):
     assert story.segments() == set()
     story.happens(make.event(3, "ann", at=3, tier="basic"), make.event(4, "ann", "buy", at=4, price=15))
     assert story.segments() == {"luxury"}
-    why = explain(story.catalog.segments["luxury"], story.person(), story.catalog, story.person().evaluated_at).why
+    why = explained(story, "luxury")
     assert [(part.kind, part.value, part.threshold) for part in why.of] == [
         ("ratio", 0.75, 0.75),
         ("aggregate", 15, 20),

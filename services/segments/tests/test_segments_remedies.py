@@ -7,7 +7,6 @@ from datetime import timedelta
 import pytest
 from cdp_contracts.conditions_v1 import Absence, Condition, Count, First, Last
 from cdp_segments.domain.comparing import compare_numbers
-from cdp_segments.domain.explaining import explain
 from cdp_segments.domain.remedies import steps_up
 from cdp_segments.domain.telling import milliseconds_of, moment_of
 from hypothesis import given
@@ -29,7 +28,7 @@ MUCH_LATER = 2 * 366 * DAY * 1000
 
 
 def explained(story, now, name="s"):
-    return explain(story.catalog.segments[name], story.person(), story.catalog, now)
+    return story.explained(name, now)
 
 
 def lived(make, condition, history):

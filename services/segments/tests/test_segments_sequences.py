@@ -6,7 +6,6 @@ from datetime import timedelta
 
 import pytest
 from cdp_segments.domain import quantities
-from cdp_segments.domain.explaining import explain
 from cdp_segments.domain.reasons import CAPPED
 from cdp_segments.domain.segments import compile_segment
 from cdp_segments.domain.wording import words
@@ -30,8 +29,7 @@ def step(event, within=None, *without, same=False):
 
 
 def explained(story, segment="s"):
-    person = story.person()
-    return explain(story.catalog.segments[segment], person, story.catalog, person.evaluated_at).why
+    return story.explained(segment).why
 
 
 def lived(make, condition, *happenings):

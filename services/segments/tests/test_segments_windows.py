@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 
 import pytest
 from cdp_contracts.conditions_v1 import Between, Calendar, Lifetime, Sliding
-from cdp_segments.domain.explaining import explain
 from cdp_segments.domain.quantities import MARKS_KEPT
 from cdp_segments.domain.reasons import CAPPED
 from cdp_segments.domain.reference import units_ago
@@ -137,5 +136,5 @@ def test_more_events_than_are_kept_are_said_to_be_left_out(make, noon):
     (change,) = message.changes
     assert change.reasons[0].note is None
     story.happens(make.event(999, "ann", "buy", at=31))
-    why = explain(story.catalog.segments["s"], story.person(), story.catalog, story.person().evaluated_at).why
+    why = story.explained().why
     assert (why.value, why.note) == (MARKS_KEPT - 1, CAPPED)
