@@ -97,7 +97,7 @@ class Pipeline:
         self.profile_records = self.profiles.records
         self.profiles.records = self._watched(self.profiles.records, "profiles-writer", self.profiles)
         self.histories = MemoryHistories()
-        self.flips = MemoryHistoryStore()
+        self.flip_histories = MemoryHistoryStore()
         self.people = MemoryPersonStore()
         self.people_records = self.people.records
         self.people.records = self._watched(self.people.records, "segments-evaluator", self.people)
@@ -182,7 +182,8 @@ class Pipeline:
     def start_flip_keeper(self) -> None:
         """Start the stage that nobody else needs, now and with all others from now on."""
         self.counting = True
-        self.bus.attach("segments-evaluator", flip_stages(self._watched(self.flips, "segments-evaluator")))
+        histories = self._watched(self.flip_histories, "segments-evaluator")
+        self.bus.attach("segments-evaluator", flip_stages(histories))
 
     def receipts_desk(self) -> httpx.AsyncClient:
         """Where senders ask what became of an event."""
@@ -280,7 +281,7 @@ class Pipeline:
             "profiles": settled(self.profile_records.documents),
             "histories": (settled(self.histories.records.documents), self.histories.entries),
             "segments": settled(self.people_records.documents),
-            "flips": [settled(records.documents) for records in (self.flips.people, self.flips.sums)],
+            "flips": [settled(s.documents) for s in (self.flip_histories.people, self.flip_histories.sums)],
         }
 
 
