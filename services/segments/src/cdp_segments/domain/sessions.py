@@ -13,7 +13,7 @@ from cdp_segments.domain.asking import Ask, Measured
 from cdp_segments.domain.comparing import compare_numbers
 from cdp_segments.domain.marks import EMPTY, between, inside
 from cdp_segments.domain.quantities import Function, Quantity, amount
-from cdp_segments.domain.remedies import NEVER, Remedy, fewest, in_words, steps_up
+from cdp_segments.domain.remedies import NEVER, Remedy, in_words, steps_up, together
 from cdp_segments.domain.selectors import Selector, content_key
 from cdp_segments.domain.visits import Span, Visits
 from cdp_segments.domain.windows import Ever, milliseconds
@@ -88,12 +88,14 @@ class SessionLeaf:
         return any(self.fulfilled(visits, span) for span in reversed(visits.spans))
 
     def lacks(self, person: Measured, now: int) -> Remedy | None:
-        """More events in the visit that goes on, or in a new one, whichever takes fewer."""
+        """More events in the visit that goes on; in a new one if none does, or if that one can never pass."""
         if self.holds(person):
             return NEVER if self.latches else Remedy(kind="visit", words=f"no visit with {self.words}")
         visits = person.visits.get(self.gap) or Visits()
         going_on = [span for span in visits.spans[-1:] if now - span[1] < self.gap]
-        first, *more = fewest([self._failing(visits, span) for span in (*going_on, NEW)])
+        if going_on and NEVER in self._failing(visits, going_on[0]):
+            return Remedy(kind="visit", words=f"another visit with {self.words}")
+        first, *more = together([self._failing(visits, span) for span in going_on or [NEW]])
         if not more:
             return first.model_copy(update={"words": f"{first.words}{self._within}"})
         words = f"{in_words([first, *more])}{self._within}"
